@@ -1,0 +1,44 @@
+// kind=likelihood: log-likelihoods in nats, one a datum.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/format.h"
+#include "io/hdf5.h"
+#include "io/provenance.h"
+
+namespace sde::io {
+
+// Streams; rows in any order. Not for several threads at a time. CSV: id, value, stderr, nfe.
+class LikelihoodWriter {
+ public:
+  LikelihoodWriter(const std::string& path, OutputForm form, std::uint64_t n, const Provenance& provenance,
+                   const OutputOptions& options = {});
+  ~LikelihoodWriter();
+  LikelihoodWriter(const LikelihoodWriter&) = delete;
+  LikelihoodWriter& operator=(const LikelihoodWriter&) = delete;
+
+  // Equal lengths. stderr of an exact value is 0.
+  void write(std::uint64_t first, std::span<const double> value, std::span<const double> standard_error,
+             std::span<const double> nfe);
+  void attribute(const std::string& name,
+                 double value);  // of the root: a mean, a term of the error budget; not in CSV
+  void finish();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct Likelihood {
+  std::vector<double> value, standard_error, nfe;
+  Provenance provenance;
+};
+
+Likelihood read_likelihood(const Input& input);
+
+}  // namespace sde::io
