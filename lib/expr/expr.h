@@ -13,8 +13,8 @@ namespace sde::expr {
 
 struct Node;
 
-// A handle to an immutable node; cheap to copy. Building one simplifies (constant folding, 0 and 1, double negation,
-// equal terms), so that derivatives come out small.
+// A handle to an immutable node; cheap to copy. Building one simplifies (constant folding, 0 and 1, double
+// negation, equal terms), so that derivatives come out small.
 class Expr {
  public:
   Expr(double value = 0);  // implicit, so that formulas read as formulas
@@ -41,8 +41,10 @@ Expr pow(const Expr& a, const Expr& b);
 Expr exp(const Expr& a);
 Expr log(const Expr& a);
 Expr sqrt(const Expr& a);
-// A function of the language by its name: exp log sqrt abs sin cos tan tanh sinh cosh asin acos atan sigmoid softplus
-// min max pow sign erf if, and expm1 log1p, which derivatives and densities need.
+Expr less(const Expr& a, const Expr& b);                           // a < b, 1 or 0
+Expr select(const Expr& condition, const Expr& a, const Expr& b);  // a where condition != 0, else b
+// A function of the language by its name: exp log sqrt abs sin cos tan tanh sinh cosh asin acos atan sigmoid
+// softplus min max pow sign erf if, and expm1 log1p, which derivatives and densities need.
 Expr call(std::string_view function, const std::vector<Expr>& arguments);
 
 // d e / d symbol. abs, min, max, sign and if have the derivative of the branch taken (0 at a kink of sign).
@@ -56,8 +58,9 @@ std::string to_string(const Expr& e);  // text that parses back to an equal expr
 // Value at a point, one number at a time; for checks, initial values and messages, not for loops.
 double evaluate(const Expr& e, const std::map<std::string, double, std::less<>>& values);
 
-// Parses `text`; every name must be in `known` or a function or `pi`. Throws Error(Status::usage) whose sentence gives
-// the column, what was found and what was expected ("column 7: unknown name \"kapa\"; did you mean \"kappa\"?").
+// Parses `text`; every name must be in `known` or a function or `pi`. Throws Error(Status::usage) whose
+// sentence gives the column, what was found and what was expected ("column 7: unknown name \"kapa\"; did you
+// mean \"kappa\"?").
 Expr parse(std::string_view text, const std::vector<std::string>& known);
 
 }  // namespace sde::expr
