@@ -16,9 +16,10 @@ sde_install() {
     echo "This is not a Debian system: install the equivalents of .ci/packages yourself, then use --no-install." >&2
     exit 2
   fi
-  local missing as_root=() answer
-  mapfile -t missing < <(sde_missing_packages)
-  [ ${#missing[@]} -eq 0 ] && return
+  local list missing as_root=() answer
+  list=$(sde_missing_packages)
+  [ -z "$list" ] && return
+  mapfile -t missing <<<"$list"
   echo "Not installed: ${missing[*]}"
   if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null || [ ! -t 0 ] || [ ! -t 1 ]; then

@@ -32,4 +32,4 @@ print("time,r")
 for i, value in enumerate(percent):
     m = month - 1 + i
     # Two decimals of a percent in the source: float32 noise is rounded away.
-    print(f"{(12 * year + m) / 12!r},{round(value, 2) / 100:.4f}")
+    print(f"{year + m // 12}-{m % 12 + 1:02d},{round(value, 2) / 100:.4f}")
