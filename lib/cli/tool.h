@@ -116,6 +116,12 @@ class Context {
   template <class T>
   void read(T& options) {
     config::read_options(config(), options);
+    keep(options);
+  }
+  // The same for a program that completes what it read (a choice made for the user, a default that depends on
+  // the model) before the configuration is printed or stored.
+  template <class T>
+  void keep(const T& options) {
     keep_effective([&](config::Json& into) { config::write_options(options, into); });
   }
   const std::string& effective_config() const;  // JSON text
