@@ -175,7 +175,7 @@ class Reader {
   // Numbers are converted to T; strings are refused. `expected` may hold kAny.
   template <class T>
   std::vector<T> read(const std::string& path) const {
-    std::vector<T> values(elements(shape(path)));
+    std::vector<T> values(room(path, elements(shape(path)), sizeof(T)));
     read_array(path, ElementOf<T>::value, values.data(), values.size());
     return values;
   }
@@ -193,7 +193,7 @@ class Reader {
   // Rows first .. first + count of dimension 0, for files larger than memory.
   template <class T>
   std::vector<T> read_rows(const std::string& path, std::uint64_t first, std::uint64_t count) const {
-    std::vector<T> values(row_elements(path) * count);
+    std::vector<T> values(room(path, elements({row_elements(path), count}), sizeof(T)));
     read_rows_of(path, ElementOf<T>::value, first, count, values.data());
     return values;
   }
@@ -217,12 +217,16 @@ class Reader {
   void check_shape(const std::string& path, const Shape& expected) const;
   // Throws Status::bad_data: "<file>: at <path>: <what>".
   [[noreturn]] void refuse(const std::string& path, const std::string& what) const;
+  // Reads every attribute and dataset, in blocks, and forgets them: throws where something cannot be read.
+  void read_everything() const;
 
  private:
   struct Impl;
   void read_array(const std::string& path, Element element, void* values, std::size_t count) const;
   void read_rows_of(const std::string& path, Element element, std::uint64_t first, std::uint64_t count,
                     void* values) const;
+  // `count` as a size, where so many elements of `size` bytes may fit into memory.
+  std::size_t room(const std::string& path, std::uint64_t count, std::size_t size) const;
   std::uint64_t row_elements(const std::string& path) const;
   std::size_t attribute_size(const std::string& object, const std::string& name) const;
   void read_attribute(const std::string& object, const std::string& name, Element element,
