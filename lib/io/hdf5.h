@@ -231,6 +231,9 @@ class Reader {
   std::size_t attribute_size(const std::string& object, const std::string& name) const;
   void read_attribute(const std::string& object, const std::string& name, Element element,
                       void* values) const;
+  void read_everything_in(const std::string& path, int depth) const;
+  void read_attributes(std::int64_t object, const std::string& path) const;
+  void read_blocks(const std::string& path) const;
 
   std::unique_ptr<Impl> impl_;
 };
