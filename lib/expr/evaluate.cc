@@ -79,6 +79,14 @@ double apply(Op op, double a, double b, double c) {
       return a != b;
     case Op::select:
       return a != 0 ? b : c;
+    case Op::multiply_add:
+      return std::fma(a, b, c);
+    case Op::multiply_subtract:
+      return std::fma(a, b, -c);
+    case Op::subtract_product:
+      return std::fma(-a, b, c);
+    case Op::copy:
+      return a;
   }
   fail(Status::bug, "apply: not an operation ({})", static_cast<int>(op));
 }

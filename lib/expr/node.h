@@ -50,6 +50,11 @@ enum class Op : std::uint8_t {
   equal,
   not_equal,
   select,
+  // In compiled programs only; each rounds once.
+  multiply_add,       // a * b + c
+  multiply_subtract,  // a * b - c
+  subtract_product,   // c - a * b
+  copy,
 };
 
 struct Node {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -16,17 +16,25 @@ namespace sde::expr {
 // Scratch memory of one thread for any number of programs.
 struct Workspace {
   AlignedVector<double> memory;
+  std::vector<double*> addresses;
 };
 
 // Common subexpressions are computed once; what depends on uniform inputs alone is computed once a run, not
 // once a lane; multiply-adds are fused. Every lane does the same operations in the same order on every
-// instruction set, so results have the same bits everywhere.
+// instruction set, so results have the same bits everywhere. Which inputs are uniform does matter to the last
+// place: k*(m - x)*dt is computed as (k*dt)*(m - x) where k and dt are uniform.
+//
+// Semantics: comparisons are 1 or 0 (0 where an argument is NaN, but 1 for !=); if(c, a, b) computes both
+// branches and takes a where c != 0, a NaN condition included; min and max are NaN where either argument is;
+// sign(0) = 0; integer powers up to 64 and their products with a square root are multiplications, other
+// powers follow pow of C.
 class Program {
  public:
   Program() = default;
 
   // `lane_inputs` vary from lane to lane (states, increments, t where lanes differ in time); `uniform_inputs`
-  // do not (parameters, dt, t). Every symbol of `outputs` must be among them.
+  // do not (parameters, dt, t). Every symbol of `outputs` must be among them; a name that is in both is the
+  // lanes' one.
   Program(const std::vector<Expr>& outputs, const std::vector<std::string>& lane_inputs,
           const std::vector<std::string>& uniform_inputs);
 
@@ -35,12 +43,13 @@ class Program {
   std::size_t lane_operations() const;          // vector operations a lane: what a run costs
 
   // inputs[i] and outputs[i] point to `lanes` doubles, aligned; lanes is a multiple of kLaneQuantum. Outputs
-  // may not overlap inputs or one another.
+  // may not overlap inputs or one another. Safe to call from many threads, each with its own workspace.
   void run(const double* const* inputs, std::span<const double> uniforms, double* const* outputs,
            std::size_t lanes, Workspace& workspace) const;
 
  private:
-  // implementation's choice
+  struct Image;
+  std::shared_ptr<const Image> image_;  // immutable once compiled, shared by copies
 };
 
 }  // namespace sde::expr

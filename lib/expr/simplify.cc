@@ -48,6 +48,14 @@ Term term_of(const Expr& e, double sign) {
   if (e.is_number()) return {sign * e.number(), Expr(1)};
   if (is(e, Op::negate)) return term_of(arg(e, 0), -sign);
   if (is(e, Op::multiply) && arg(e, 0).is_number()) return {sign * arg(e, 0).number(), arg(e, 1)};
+  if (is(e, Op::divide)) {
+    const Expr top = arg(e, 0);
+    if (top.is_number() && top.number() != 1)
+      return {sign * top.number(), build(Op::divide, {Expr(1), arg(e, 1)})};
+    if (is(top, Op::multiply) && arg(top, 0).is_number()) {
+      return {sign * arg(top, 0).number(), build(Op::divide, {arg(top, 1), arg(e, 1)})};
+    }
+  }
   return {sign, e};
 }
 

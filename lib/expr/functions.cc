@@ -1,0 +1,61 @@
+#include "base/block.h"
+#include "expr/interpreter.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "expr/functions.cc"
+#include "hwy/foreach_target.h"
+// after foreach_target.h
+#include "simd/math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sde::expr::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using namespace sde::simd::HWY_NAMESPACE;
+
+using D = hn::ScalableTag<double>;
+using V = hn::Vec<D>;
+
+template <class F>
+HWY_INLINE void Map(F f, const double* a, double* to, std::size_t lanes) {
+  for (std::size_t i = 0; i < lanes; i += hn::Lanes(D())) hn::Store(f(hn::Load(D(), a + i)), D(), to + i);
+}
+
+void Evaluate(Op op, std::uint8_t uniform, const double* a, const double* b, double* to, std::size_t lanes) {
+  const D d;
+  switch (op) {
+#define SDE_MAP(name, Name) \
+  case Op::name:            \
+    return Map([d](V x) HWY_ATTR { return Name(d, x); }, a, to, lanes);
+    SDE_MAP(exp, Exp)
+    SDE_MAP(log, Log)
+    SDE_MAP(sin, Sin)
+    SDE_MAP(cos, Cos)
+#undef SDE_MAP
+    default:
+      break;  // power
+  }
+  const std::size_t of_a = uniform & 1 ? 0 : ~std::size_t{0};  // a slot is read at its start
+  const std::size_t of_b = uniform & 2 ? 0 : ~std::size_t{0};
+  for (std::size_t i = 0; i < lanes; ++i) to[i] = apply(op, a[i & of_a], b ? b[i & of_b] : 0);
+}
+
+// Dispatch happens here, once a run.
+FunctionKernel ChooseEvaluate() {
+  return &Evaluate;
+}
+
+}  // namespace sde::expr::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sde::expr {
+
+HWY_EXPORT(ChooseEvaluate);
+
+FunctionKernel function_kernel() {
+  return HWY_DYNAMIC_DISPATCH(ChooseEvaluate)();
+}
+
+}  // namespace sde::expr
+#endif
