@@ -27,6 +27,8 @@
 #include "config/models.h"
 #include "config/plan.h"
 #include "config/summary.h"
+#include "io/file.h"
+#include "io/format.h"
 
 namespace sde::io {
 struct Provenance;
@@ -46,9 +48,6 @@ struct Example {
   std::string what;  // one line
 };
 
-enum class Format { h5, csv, json };
-const char* to_string(Format format);
-
 struct ToolInfo {
   std::string name;         // "sde-simulate"
   std::string summary;      // one line
@@ -57,15 +56,15 @@ struct ToolInfo {
   std::vector<Example> examples;
 
   std::string schema;  // of the configuration: "simulate"; empty: the program has none
-  // How the first argument becomes configuration. A document of a kind in `config_kinds` is a whole
-  // configuration; any other stands for the key `model_key` ("/sde"). Empty model_key: the argument is a
-  // configuration, or, where config_kinds is empty as well, no document at all.
+  // How the first argument becomes configuration. With model_key ("/sde"), a document that has that key is a
+  // whole configuration and any other stands for the key's value. Without, takes_config says that it is a
+  // configuration; else it is no document.
   std::string model_key;
-  std::vector<config::DocumentKind> config_kinds;
-  std::vector<config::DocumentKind> model_kinds;  // what --list-models shows
+  bool takes_config = false;
+  std::vector<config::DocumentKind> model_kinds;  // what the key may hold and --list-models shows
 
-  std::vector<Format> formats = {Format::h5, Format::csv,
-                                 Format::json};  // of -o, the default first; empty: no -o
+  // Forms of -o, the default first; empty: no -o.
+  std::vector<io::OutputForm> formats = {io::OutputForm::hdf5, io::OutputForm::csv, io::OutputForm::json};
   bool output_required = false;
   bool seeded = true;    // has --seed (key /seed)
   bool plots = true;     // has --plot
@@ -77,9 +76,10 @@ struct ToolInfo {
 
 struct Output {
   std::string path;  // "-" is standard output; "" where no -o was given
-  Format format = Format::h5;
+  io::OutputForm form = io::OutputForm::hdf5;
   bool force = false;  // an existing file may be replaced
 
+  io::OutputOptions options() const { return {force, form == io::OutputForm::hdf5}; }
   bool given() const { return !path.empty(); }
   bool to_stdout() const { return path == "-"; }
 };

@@ -34,6 +34,9 @@ class Document {
   // Records that the value at `pointer` was set by `origin` ("--dt", "--set", "SDE_DT"), not by the file.
   void set_origin(const std::string& pointer, const std::string& origin);
 
+  // Whether the value at `pointer` was set by an option or the environment.
+  bool set_by_option(std::string_view pointer) const;
+
   // Puts `other` over this document: objects are joined key by key, everything else is replaced, null
   // removes. The parts that `other` set are remembered as coming from it, relative file names in them
   // included.
@@ -58,14 +61,19 @@ class Document {
     std::string folder;          // where the file stands
     std::string source_pointer;  // the place of this part in the file
   };
-  const Origin* origin(std::string_view pointer) const;
+  const std::pair<const std::string, Origin>* origin(std::string_view pointer) const;
+  void forget(const std::string& pointer);
+  void merge_at(const std::string& pointer, const Document& other);
 
   std::unique_ptr<Json> json_;
   std::string name_, folder_;
   std::map<std::string, Origin, std::less<>> origins_;
 };
 
-// Reads a JSON file ("-": standard input). Throws as read_text and parse_json do.
+// The folder of a path with its slash; "" for the current one.
+std::string folder_of(const std::string& path);
+
+// Reads a JSON file ("-": standard input). Throws as io::Input and parse_json do.
 Document read_document(const std::string& path);
 
 }  // namespace sde::config

@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sde::config {
 
@@ -15,9 +16,6 @@ inline constexpr int kMaxJsonDepth = 256;
 // Parses one JSON value. `name` stands for the text in messages (a file's name, "standard input", "--set").
 // Throws Error(usage): `ou.json: line 3, column 14: a comma before "}"`.
 Json parse_json(std::string_view text, const std::string& name);
-
-// The whole of a file; "-" is standard input. Throws Error(no_input), or Error(io) where reading breaks off.
-std::string read_text(const std::string& path);
 
 // Two-space indentation, as a person would write it: arrays of numbers stay on one line where they fit.
 std::string format_json(const Json& json);
@@ -30,8 +28,6 @@ const char* kind_name(const Json& json);
 
 // "/a/b~1c" from its parts and back; a part is unescaped.
 std::string pointer_join(const std::string& pointer, std::string_view part);
-
-// The name messages use for a path: "standard input" for "-".
-std::string display_name(const std::string& path);
+std::vector<std::string> pointer_parts(std::string_view pointer);
 
 }  // namespace sde::config

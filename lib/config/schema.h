@@ -20,6 +20,7 @@ std::string schema_text(const std::string& name);
 struct Problem {
   std::string pointer;   // the value at fault; the object's own for a missing or unknown key
   std::string sentence;  // "must be > 0 (got -0.1)"
+  std::string key;       // an unknown key's own place; else empty
 };
 
 // The first thing wrong with `json` (its most helpful alternative, where there are several), or nothing.

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "config/document.h"
+#include "config/models.h"
 #include "sde/document.h"
 
 namespace sde::config {
@@ -19,7 +19,9 @@ void write_sde(const SdeDocument& sde, Json& into);
 // Replaces the file's name or "@name" at `pointer` by the document it names: an SDE or score document as it
 // is, a fit result by the SDE with its estimates. Relative names start from the folder of the document that
 // holds them. An inline document, and the name of an HDF5 file, stay. Throws as read_model does, and for a
-// document of another kind.
-void embed_model(Document& document, const std::string& pointer);
+// document whose kind is not among `kinds`.
+void embed_model(Document& document, const std::string& pointer, const std::vector<DocumentKind>& kinds);
+void embed_model(Document& document, const std::string& pointer, const std::vector<DocumentKind>& kinds,
+                 const ModelInput& model);
 
 }  // namespace sde::config
