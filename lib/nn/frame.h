@@ -1,0 +1,56 @@
+// One network on one chunk of lanes: where its values are in memory, and the loops over its layers.
+#pragma once
+
+#include "nn/network.h"
+
+namespace sde::nn {
+
+template <class T>
+class Frame {
+ public:
+  // What is kept besides values: slopes of activations, `tangents` tangents a lane, gradients.
+  Frame(const Network& network, std::size_t lanes, std::size_t tangents, bool slopes, bool gradients);
+
+  std::size_t memory() const { return memory_; }  // scalars needed by place()
+  void place(T* memory);
+  void set_lanes(std::size_t lanes) { lanes_ = lanes; }  // at most what it was made with
+
+  // [row][lane], or [row][kLaneQuantum] for what depends on time alone where that is uniform.
+  T* value(std::size_t v) {
+    return is_uniform(v) ? at(uniform_values_, v, kLaneQuantum) : at(values_, v, lanes_);
+  }
+  T* slope(std::size_t v) { return at(slopes_, v, lanes_); }
+  T* tangent(std::size_t v) { return at(tangents_, v, lanes_ * tangent_count_); }
+  T* gradient(std::size_t v) { return at(gradients_, v, lanes_); }
+  T* time() { return time_; }
+  std::size_t lanes() const { return lanes_; }
+
+  // All lanes at one time: what depends on time alone is computed here once, also the part of it in biases.
+  void prepare(const T* theta, T t);
+  // Values of all layers from value 1 (and time() where the time is not uniform).
+  void forward(const T* theta);
+  // Tangents of all layers from tangent 1.
+  void push(const T* theta);
+  // Gradients of all values from gradient `output`; adds those of theta to `into`.
+  void backward(const T* theta, T* into, bool with_input);
+
+ private:
+  using Layer = Network::Layer;
+  T* at(T* base, std::size_t v, std::size_t lanes) { return base + net_->values_[v].offset * lanes; }
+  bool is_uniform(std::size_t v) const { return uniform_ && net_->values_[v].time_only; }
+  void features(const T* theta, const T* t, std::size_t lanes, T* out);
+  void linear(const Layer& layer, const T* theta);
+  void norm(const Layer& layer);
+  void norm_push(const Layer& layer);
+  void norm_backward(const Layer& layer, bool first, bool first_film);
+  void linear_backward(const Layer& layer, const T* theta, T* into, std::vector<char>& seen, bool with_input);
+
+  const Network* net_;
+  std::size_t lanes_, tangent_count_, memory_ = 0;
+  bool keep_slopes_, keep_gradients_, uniform_ = false;
+  T *values_ = nullptr, *slopes_ = nullptr, *tangents_ = nullptr, *gradients_ = nullptr,
+    *uniform_values_ = nullptr;
+  T *fold_ = nullptr, *time_ = nullptr, *transposed_ = nullptr, *row_ = nullptr;
+};
+
+}  // namespace sde::nn

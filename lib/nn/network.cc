@@ -1,0 +1,164 @@
+#include "nn/network.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/error.h"
+#include "random/stream.h"
+
+namespace sde::nn {
+
+std::size_t Network::add_value(std::size_t rows, bool time_only) {
+  values_.push_back({rows, value_rows_, time_only});
+  value_rows_ += rows;
+  widest_ = std::max(widest_, rows);
+  return values_.size() - 1;
+}
+
+std::size_t Network::add_parameter(Parameter p) {
+  p.stride = round_up_lanes(p.columns);
+  p.offset = size_;
+  size_ += p.rows * p.stride;
+  if (p.trained) trained_ = size_;
+  parameters_.push_back(std::move(p));
+  return parameters_.size() - 1;
+}
+
+std::size_t Network::add_linear(const std::string& name, const std::vector<std::size_t>& in, std::size_t rows,
+                                Activation activation, bool zero) {
+  Layer layer;
+  layer.kind = Kind::linear;
+  layer.activation = activation;
+  std::size_t fan_in = 0;
+  bool time_only = true;
+  for (const std::size_t value : in) fan_in += values_[value].rows;
+  const double deviation = zero || !fan_in ? 0 : 1 / std::sqrt(static_cast<double>(fan_in));
+  for (const std::size_t value : in) {
+    if (!values_[value].rows) continue;
+    time_only = time_only && values_[value].time_only;
+    const bool beside = values_[value].time_only && in.size() > 1;
+    Parameter weight{
+        .name = name + (beside ? "/W_time" : "/W"), .rows = rows, .columns = values_[value].rows};
+    weight.deviation = deviation;
+    layer.terms.push_back({value, add_parameter(std::move(weight))});
+  }
+  layer.bias = add_parameter({.name = name + "/b", .rows = 1, .columns = rows, .vector = true});
+  layer.out = add_value(rows, time_only);
+  layer.fold = fold_rows_;
+  fold_rows_ += rows;
+  layers_.push_back(layer);
+  return layer.out;
+}
+
+std::size_t Network::add_norm(const std::string& name, std::size_t in) {
+  const std::size_t rows = values_[in].rows;
+  Layer layer;
+  layer.kind = Kind::norm;
+  layer.in[0] = in;
+  layer.in[1] = add_linear(name, {0}, 2 * rows, Activation::identity, true);
+  layer.out = add_value(rows, false);
+  layers_.push_back(layer);
+  return layer.out;
+}
+
+Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t outputs)
+    : options_(options), inputs_(inputs), outputs_(outputs) {
+  const TimeEmbeddingOptions& embedding = options.time_embedding;
+  if (!inputs || !outputs) fail(Status::usage, "a network needs at least one input and one output");
+  if (options.hidden.empty()) fail(Status::usage, "/network/hidden must name at least one width");
+  for (const std::size_t width : options.hidden) {
+    if (width < 1 || width > 65536)
+      fail(Status::usage, "/network/hidden: widths must be 1 to 65536 (got {})", width);
+  }
+  std::size_t features = 0;
+  if (embedding.type != TimeEmbedding::none) {
+    features = embedding.size;
+    if (features < 2 || features % 2 || features > 4096) {
+      fail(Status::usage, "/network/time_embedding/size must be an even number from 2 to 4096 (got {})",
+           features);
+    }
+  }
+  const std::size_t time = add_value(features, true), x = add_value(inputs, false);
+  std::size_t h;
+  if (options.type == NetworkType::mlp) {
+    h = x;
+    for (std::size_t i = 0; i < options.hidden.size(); ++i) {
+      h = add_linear("layer" + std::to_string(i), i ? std::vector{h} : std::vector{time, x},
+                     options.hidden[i], options.activation);
+    }
+  } else {
+    const std::size_t width = options.hidden.front();
+    h = add_linear("input", {time, x}, width, Activation::identity);
+    for (std::size_t i = 0; i < options.hidden.size(); ++i) {
+      if (options.hidden[i] != width) {
+        fail(Status::usage, "/network/hidden: residual blocks must all have one width (got {} and {})", width,
+             options.hidden[i]);
+      }
+      const std::string name = "block" + std::to_string(i);
+      const std::size_t n = add_norm(name + "/norm", h);
+      const std::size_t u = add_linear(name + "/up", {n}, width, options.activation);
+      const std::size_t v = add_linear(name + "/down", {u}, width, Activation::identity, true);
+      Layer add;
+      add.kind = Kind::add;
+      add.in[0] = h;
+      add.in[1] = v;
+      h = add.out = add_value(width, false);
+      layers_.push_back(add);
+    }
+    h = add_norm("output/norm", h);
+  }
+  output_ = add_linear(
+      options.type == NetworkType::mlp ? "layer" + std::to_string(options.hidden.size()) : "output", {h},
+      outputs, Activation::identity, true);
+  if (features) {
+    frequency_ = add_parameter({.name = "time_embedding/frequency",
+                                .rows = 1,
+                                .columns = features / 2,
+                                .trained = false,
+                                .vector = true});
+  }
+}
+
+std::size_t Network::weights() const {
+  std::size_t n = 0;
+  for (const Parameter& p : parameters_) {
+    if (p.trained) n += p.rows * p.columns;
+  }
+  return n;
+}
+
+double Network::flops() const {
+  double n = 0;
+  for (const Parameter& p : parameters_) {
+    if (p.trained && !p.vector) n += 2.0 * static_cast<double>(p.rows) * static_cast<double>(p.columns);
+  }
+  return n;
+}
+
+void Network::initialise(std::uint64_t seed, float* theta) const {
+  std::fill_n(theta, size_, 0.0f);
+  const TimeEmbeddingOptions& embedding = options_.time_embedding;
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    const Parameter& p = parameters_[k];
+    const Stream stream = make_stream(seed, Purpose::weights, static_cast<std::uint32_t>(k));
+    for (std::size_t i = 0; i < p.rows; ++i) {
+      for (std::size_t j = 0; j < p.columns; ++j) {
+        double value = 0;
+        if (p.deviation > 0) value = p.deviation * normal_pair(stream, i * p.columns + j, 0)[0];
+        if (!p.trained) {  // frequencies, in turns
+          if (embedding.type == TimeEmbedding::fourier) {
+            value = embedding.scale * normal_pair(stream, j, 0)[0];
+          } else {
+            const double step =
+                p.columns > 1 ? static_cast<double>(j) / static_cast<double>(p.columns - 1) : 0;
+            value = std::pow(embedding.max_frequency, step) / (2 * std::numbers::pi);
+          }
+        }
+        theta[p.offset + i * p.stride + j] = static_cast<float>(value);
+      }
+    }
+  }
+}
+
+}  // namespace sde::nn

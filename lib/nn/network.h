@@ -1,0 +1,123 @@
+// Networks on blocks: y = N(t, x; theta) for [inputs][lane] -> [outputs][lane], with forward-mode products
+// and reverse mode on whole blocks.
+//
+// A network is a list of layers over named values; its parameters theta live in one flat, aligned array that
+// callers own (weights, their average and gradients have the same layout). Everything is a template on the
+// scalar, f32 or f64: f32 computes, f64 checks gradients against finite differences. Results have the same
+// bits for any number of lanes, split into blocks, and instruction set (f32).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/block.h"
+#include "nn/options.h"
+
+namespace sde::nn {
+
+// One array of theta: `rows` rows of `columns` numbers, row i from offset + i * stride on. The padding of a
+// row is zero and stays zero.
+struct Parameter {
+  std::string name;  // "layer0/W"
+  std::size_t rows = 0, columns = 0, stride = 0, offset = 0;
+  bool trained = true;   // false: fixed when the network is made (frequencies)
+  bool vector = false;   // a bias: stored as one dimension
+  double deviation = 0;  // of its normal initial values; 0: zeros
+};
+
+// Time of a block: one for all lanes, or one each.
+template <class T>
+struct Time {
+  T value = 0;
+  const T* lanes = nullptr;
+};
+
+// Memory of one thread.
+template <class T>
+struct Workspace {
+  AlignedVector<T> memory;
+};
+
+template <class T>
+class Frame;
+template <class T>
+class Tape;
+
+class Network {
+ public:
+  Network() = default;
+  // Throws Error(Status::usage) for options that make no network: an empty layer, an odd number of time
+  // features, residual blocks of different widths.
+  Network(const NetworkOptions& options, std::size_t inputs, std::size_t outputs);
+
+  const NetworkOptions& options() const { return options_; }
+  std::size_t inputs() const { return inputs_; }
+  std::size_t outputs() const { return outputs_; }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  std::size_t size() const { return size_; }             // of theta, padding included
+  std::size_t trained_size() const { return trained_; }  // the first part of theta; the rest is fixed
+  std::size_t weights() const;                           // numbers that training moves, without padding
+  double flops() const;                                  // of one evaluation of one lane
+
+  // theta from N(0, deviation^2), a pure function of (seed, parameter, element). The last layer starts at
+  // zero, so that an untrained network is zero.
+  void initialise(std::uint64_t seed, float* theta) const;
+
+  template <class T>
+  void evaluate(const T* theta, Time<T> t, BlockView<const T> x, BlockView<T> y,
+                Workspace<T>& workspace) const;
+
+  // y and jv = (dN/dx) v, lane by lane.
+  template <class T>
+  void push_forward(const T* theta, Time<T> t, BlockView<const T> x, BlockView<const T> v, BlockView<T> y,
+                    BlockView<T> jv, Workspace<T>& workspace) const;
+
+  // y and the trace of dN/dx, by inputs() forward-mode products; inputs() must equal outputs().
+  template <class T>
+  void trace(const T* theta, Time<T> t, BlockView<const T> x, BlockView<T> y, T* trace,
+             Workspace<T>& workspace) const;
+
+ private:
+  template <class T>
+  friend class Frame;
+  template <class T>
+  friend class Tape;
+
+  struct Value {
+    std::size_t rows = 0, offset = 0;  // offset: rows of the values before it
+    bool time_only = false;            // does not depend on x
+  };
+  enum class Kind { linear, norm, add };
+  struct Term {
+    std::size_t value, weight;
+  };
+  struct Layer {
+    Kind kind;
+    std::size_t out;
+    // linear: out = act(bias + sum of weight times value), values of time first; norm: out =
+    // normalised(in[0]) (1 + gain)
+    // + shift, gain and shift the halves of in[1]; add: out = in[0] + in[1].
+    std::vector<Term> terms;
+    std::size_t in[2] = {0, 0};
+    std::size_t bias = 0;
+    Activation activation = Activation::identity;
+    std::size_t fold = 0;  // linear: where its bias with the terms of time is kept
+  };
+
+  std::size_t add_value(std::size_t rows, bool time_only);
+  std::size_t add_parameter(Parameter p);
+  std::size_t add_linear(const std::string& name, const std::vector<std::size_t>& in, std::size_t rows,
+                         Activation activation, bool zero = false);
+  std::size_t add_norm(const std::string& name, std::size_t in);
+
+  NetworkOptions options_;
+  std::size_t inputs_ = 0, outputs_ = 0, size_ = 0, trained_ = 0;
+  std::vector<Parameter> parameters_;
+  std::vector<Value> values_;  // 0: time features (perhaps no rows), 1: x
+  std::vector<Layer> layers_;
+  std::size_t value_rows_ = 0, widest_ = 0, fold_rows_ = 0, output_ = 0, frequency_ = 0;
+};
+
+}  // namespace sde::nn

@@ -1,0 +1,61 @@
+#include "nn/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "nn/elementwise.h"
+
+namespace sde::nn {
+
+double learning_rate(const OptimizerOptions& options, std::uint64_t step, std::uint64_t steps) {
+  if (step < options.warmup) {
+    return options.lr * static_cast<double>(step + 1) / static_cast<double>(options.warmup);
+  }
+  const double rest = steps > options.warmup ? static_cast<double>(steps - options.warmup) : 1;
+  const double part = std::min(1.0, static_cast<double>(step - options.warmup) / rest);
+  switch (options.schedule) {
+    case Schedule::constant:
+      break;
+    case Schedule::linear:
+      return options.lr * (1 - part);
+    case Schedule::cosine:
+      return options.lr * 0.5 * (1 + std::cos(std::numbers::pi * part));
+  }
+  return options.lr;
+}
+
+TrainingState::TrainingState(const Network& network, std::uint64_t seed)
+    : weights(network.size()), first(network.trained_size()), second(network.trained_size()) {
+  network.initialise(seed, weights.data());
+  ema = weights;
+}
+
+double optimise(const OptimizerOptions& options, std::uint64_t steps, double ema, const Network& network,
+                const float* gradient, TrainingState& state) {
+  const std::size_t n = network.trained_size();
+  const double norm = std::sqrt(sum_of_squares(gradient, n));
+  if (!std::isfinite(norm)) return norm;
+  const double count = static_cast<double>(state.step + 1);
+  const double rate = learning_rate(options, state.step, steps);
+  AdamStep s;
+  s.rate = static_cast<float>(rate / (1 - std::pow(options.beta1, count)));
+  s.beta1 = static_cast<float>(options.beta1);
+  s.one_minus_beta1 = static_cast<float>(1 - options.beta1);
+  s.beta2 = static_cast<float>(options.beta2);
+  s.one_minus_beta2 = static_cast<float>(1 - options.beta2);
+  s.second_scale = static_cast<float>(1 / (1 - std::pow(options.beta2, count)));
+  s.epsilon = static_cast<float>(options.epsilon);
+  if (options.type == OptimizerType::adam) {
+    s.l2 = static_cast<float>(options.weight_decay);
+  } else {
+    s.decay = static_cast<float>(rate * options.weight_decay);
+  }
+  if (options.clip > 0 && norm > options.clip) s.gradient_scale = static_cast<float>(options.clip / norm);
+  s.ema_rate = static_cast<float>(1 - std::min(ema, count / (9 + count)));
+  adam(s, n, gradient, state.weights.data(), state.first.data(), state.second.data(), state.ema.data());
+  ++state.step;
+  return norm;
+}
+
+}  // namespace sde::nn

@@ -1,0 +1,109 @@
+// What a network is made of, and how it is optimised. The JSON keys are those of schemas/train.schema.json.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sde::nn {
+
+enum class Activation { identity, silu, tanh, softplus, lipswish };
+constexpr auto enum_names(Activation) {
+  using enum Activation;
+  return std::array{std::pair{"identity", identity}, std::pair{"silu", silu}, std::pair{"tanh", tanh},
+                    std::pair{"softplus", softplus}, std::pair{"lipswish", lipswish}};
+}
+
+enum class TimeEmbedding { none, fourier, sinusoidal };
+constexpr auto enum_names(TimeEmbedding) {
+  using enum TimeEmbedding;
+  return std::array{std::pair{"none", none}, std::pair{"fourier", fourier},
+                    std::pair{"sinusoidal", sinusoidal}};
+}
+
+// Features of time t in [0, 1]: the sines and cosines of 2 pi f_j t, size / 2 frequencies of each.
+struct TimeEmbeddingOptions {
+  // fourier: f_j drawn once from N(0, scale^2) and kept in the model (Tancik et al. 2020); sinusoidal: f_j
+  // spaced geometrically from 1 / (2 pi) to max_frequency / (2 pi).
+  TimeEmbedding type = TimeEmbedding::fourier;
+  std::size_t size = 32;  // even
+  // Large scales resolve more of the time and make the network rougher in it.
+  double scale = 1.0;
+  double max_frequency = 403.4287934927351;  // e^6, radians
+
+  template <class V>
+  void visit(V& v) {
+    v("type", type);
+    v("size", size);
+    v("scale", scale);
+    v("max_frequency", max_frequency);
+  }
+};
+
+enum class NetworkType { mlp, resmlp };
+constexpr auto enum_names(NetworkType) {
+  using enum NetworkType;
+  return std::array{std::pair{"mlp", mlp}, std::pair{"resmlp", resmlp}};
+}
+
+struct NetworkOptions {
+  // mlp: one layer for each width of `hidden`. resmlp: one residual block for each, x + W2 act(W1 n(x) + b1)
+  // + b2 with n a layer norm whose gain and shift are affine in the time features; the widths must be equal.
+  NetworkType type = NetworkType::mlp;
+  std::vector<std::size_t> hidden = {128, 128, 128};
+  Activation activation = Activation::silu;
+  TimeEmbeddingOptions time_embedding;
+
+  template <class V>
+  void visit(V& v) {
+    v("type", type);
+    v("hidden", hidden);
+    v("activation", activation);
+    v("time_embedding", time_embedding);
+  }
+};
+
+enum class OptimizerType { adam, adamw };
+constexpr auto enum_names(OptimizerType) {
+  using enum OptimizerType;
+  return std::array{std::pair{"adam", adam}, std::pair{"adamw", adamw}};
+}
+
+enum class Schedule { constant, cosine, linear };
+constexpr auto enum_names(Schedule) {
+  using enum Schedule;
+  return std::array{std::pair{"constant", constant}, std::pair{"cosine", cosine},
+                    std::pair{"linear", linear}};
+}
+
+struct OptimizerOptions {
+  // adam: weight_decay is added to the gradient (L2); adamw: decoupled (Loshchilov & Hutter 2019).
+  OptimizerType type = OptimizerType::adam;
+  double lr = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  double clip = 1.0;  // largest norm of the whole gradient; 0: not clipped
+  // Of the rate after warm-up: cosine and linear fall to zero at the last step.
+  Schedule schedule = Schedule::cosine;
+  std::uint64_t warmup = 100;  // steps over which the rate rises linearly
+
+  template <class V>
+  void visit(V& v) {
+    v("type", type);
+    v("lr", lr);
+    v("beta1", beta1);
+    v("beta2", beta2);
+    v("epsilon", epsilon);
+    v("weight_decay", weight_decay);
+    v("clip", clip);
+    v("schedule", schedule);
+    v("warmup", warmup);
+  }
+};
+
+}  // namespace sde::nn

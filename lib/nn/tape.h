@@ -1,0 +1,31 @@
+// Reverse mode on blocks.
+#pragma once
+
+#include "nn/frame.h"
+
+namespace sde::nn {
+
+inline constexpr std::size_t kTapeLanes = 96;  // so many lanes keep the values of usual networks in the cache
+
+// Fill input() and time(), run forward, fill output_gradient(), run backward.
+template <class T>
+class Tape {
+ public:
+  Tape(const Network& network, std::size_t most_lanes);
+
+  void resize(std::size_t lanes);  // a multiple of kLaneQuantum, at most most_lanes
+  BlockView<T> input();            // [inputs][lane]
+  T* time();                       // [lane]
+  BlockView<const T> forward(const T* theta);
+  BlockView<T> output_gradient();
+  // Adds dL/dtheta to `gradient`, laid out like theta. Overwrites the output gradient.
+  void backward(const T* theta, T* gradient, bool with_input_gradient = false);
+  BlockView<const T> input_gradient();
+
+ private:
+  Frame<T> frame_;
+  std::size_t output_, rows_[2];
+  AlignedVector<T> memory_;
+};
+
+}  // namespace sde::nn
