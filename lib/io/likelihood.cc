@@ -1,0 +1,92 @@
+#include "io/likelihood.h"
+
+#include <optional>
+
+#include "io/rows.h"
+#include "io/table.h"
+
+namespace sde::io {
+
+struct LikelihoodWriter::Impl {
+  std::uint64_t n = 0;
+  std::optional<Writer> hdf5;
+  std::optional<TableWriter> table;
+  std::optional<InOrder<TableWriter>> ordered;
+  Coverage coverage;
+
+  const std::string& name() const { return hdf5 ? hdf5->name() : table->name(); }
+};
+
+LikelihoodWriter::LikelihoodWriter(const std::string& path, OutputForm form, std::uint64_t n,
+                                   const Provenance& provenance, const OutputOptions& options)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->n = n;
+  if (form == OutputForm::json) {
+    fail(Status::usage, "{}: JSON holds a summary, not one value a datum; use --format h5 or csv", path);
+  }
+  if (form == OutputForm::csv) {
+    impl_->table.emplace(path, std::vector<std::string>{"id", "value", "stderr", "nfe"}, options);
+    impl_->ordered.emplace(*impl_->table);
+    return;
+  }
+  Writer& w = impl_->hdf5.emplace(path, "likelihood", options);
+  write_provenance(w, provenance);
+  Layout layout;
+  layout.shape = {n};
+  layout.dims = {"datum"};
+  for (const char* name : {"value", "stderr", "nfe"})
+    w.create(std::string("/loglik/") + name, Element::f64, layout);
+  w.attribute("/loglik/value", "unit", "nat");
+  w.attribute("/loglik/stderr", "unit", "nat");
+}
+
+LikelihoodWriter::~LikelihoodWriter() = default;
+
+void LikelihoodWriter::write(std::uint64_t first, std::span<const double> value,
+                             std::span<const double> standard_error, std::span<const double> nfe) {
+  const std::size_t n = value.size();
+  if (standard_error.size() != n || nfe.size() != n || first + n > impl_->n ||
+      !impl_->coverage.add(first, n)) {
+    fail(Status::bug, "{}: {} rows at {} do not fit or were written twice", impl_->name(), n, first);
+  }
+  if (impl_->table) {
+    std::string lines;
+    for (std::size_t i = 0; i < n; ++i) {
+      append_number(lines, first + i);
+      for (const double v : {value[i], standard_error[i], nfe[i]}) {
+        lines += ',';
+        append_number(lines, v);
+      }
+      lines += '\n';
+    }
+    impl_->ordered->add(first, n, std::move(lines));
+    return;
+  }
+  impl_->hdf5->write_rows("/loglik/value", first, value);
+  impl_->hdf5->write_rows("/loglik/stderr", first, standard_error);
+  impl_->hdf5->write_rows("/loglik/nfe", first, nfe);
+}
+
+void LikelihoodWriter::attribute(const std::string& name, double value) {
+  if (impl_->hdf5) impl_->hdf5->attribute("/", name, value);
+}
+
+void LikelihoodWriter::finish() {
+  if (!impl_->coverage.complete(impl_->n)) {
+    fail(Status::bug, "{}: row {} was never written", impl_->name(), impl_->coverage.missing());
+  }
+  if (impl_->table) return impl_->table->finish();
+  impl_->hdf5->finish();
+}
+
+Likelihood read_likelihood(const Input& input) {
+  const Reader reader(input, {"likelihood"});
+  Likelihood l;
+  l.provenance = read_provenance(reader);
+  l.value = reader.read<double>("/loglik/value", {kAny});
+  l.standard_error = reader.read<double>("/loglik/stderr", {l.value.size()});
+  l.nfe = reader.read<double>("/loglik/nfe", {l.value.size()});
+  return l;
+}
+
+}  // namespace sde::io
