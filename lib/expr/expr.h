@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -57,6 +58,24 @@ std::string to_string(const Expr& e);  // text that parses back to an equal expr
 
 // Value at a point, one number at a time; for checks, initial values and messages, not for loops.
 double evaluate(const Expr& e, const std::map<std::string, double, std::less<>>& values);
+
+// e = constant + sum_i coefficients[i] * symbols[i], with constant and coefficients free of the symbols.
+struct Affine {
+  Expr constant;
+  std::vector<Expr> coefficients;
+};
+// Nothing where e is not affine in the symbols, or not visibly so: (x^2 - 1)/(x - 1) is not taken for x + 1.
+std::optional<Affine> affine(const Expr& e, const std::vector<std::string>& symbols);
+
+// The degree of e as a polynomial in the symbol, 0 where it does not depend on it; nothing where it is none.
+// An upper bound: terms that cancel only after expansion count.
+std::optional<int> polynomial_degree(const Expr& e, std::string_view symbol);
+
+// Whether a and b agree, up to rounding, at 16 fixed points (every symbol takes values in (0.05, 3), at half
+// of the points also negative ones) where both have values; false where they have none. Rounding errors are
+// followed through the evaluation, so a difference that cancels is found equal to 0. Two different
+// expressions of this language that agree at all these points would have to be built on purpose.
+bool probably_equal(const Expr& a, const Expr& b);
 
 // Parses `text`; every name must be in `known` or a function or `pi`. Throws Error(Status::usage) whose
 // sentence gives the column, what was found and what was expected ("column 7: unknown name \"kapa\"; did you
