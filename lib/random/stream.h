@@ -1,10 +1,10 @@
-// Random numbers as a pure function of (seed, purpose, id, step, component): Philox4x32-10 (Salmon, Moraes, Dror &
-// Shaw, SC 2011), addressed, never advanced. The same address has the same bits on every machine, instruction set,
-// thread count and block size.
+// Random numbers as a pure function of (seed, purpose, id, step, component): Philox4x32-10 (Salmon, Moraes,
+// Dror & Shaw, SC 2011), addressed, never advanced. The same address has the same bits on every machine,
+// instruction set, thread count and block size.
 //
 // The key is the first 64 bits of Philox(counter = (purpose, component, 0, 0), key = seed); the counter is
-// (id low, id high, step low, step high). One evaluation gives 128 bits: two f64 or four f32 numbers, which belong to
-// neighbouring steps, so that none is thrown away.
+// (id low, id high, step low, step high). One evaluation gives 128 bits: two f64 or four f32 numbers, which
+// belong to neighbouring steps, so that none is thrown away.
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@
 
 namespace sde {
 
-// What a number is for. Streams of different purposes are independent; values are part of the file format's promise
-// that a seed reproduces a run, so they never change.
+// What a number is for. Streams of different purposes are independent; values are part of the file format's
+// promise that a seed reproduces a run, so they never change.
 enum class Purpose : std::uint32_t {
   brownian = 1,    // increments of the driving Brownian motion
   space_time = 2,  // space-time Levy areas H
@@ -46,28 +46,29 @@ Stream make_stream(std::uint64_t seed, Purpose purpose, std::uint32_t component 
 // Ten rounds of Philox4x32, one counter.
 std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
-// Standard normals by Box-Muller for ids first_id + lane: `even` takes step 2 * pair, `odd` step 2 * pair + 1.
-// `lanes` is a multiple of kLaneQuantum; the pointers are aligned to kAlignment.
-void fill_normals(const Stream& stream, std::uint64_t first_id, std::size_t lanes, std::uint64_t pair, double* even,
-                  double* odd);
+// Standard normals by Box-Muller for ids first_id + lane: `even` takes step 2 * pair, `odd` step 2 * pair
+// + 1. `lanes` is a multiple of kLaneQuantum; the pointers are aligned to kAlignment.
+void fill_normals(const Stream& stream, std::uint64_t first_id, std::size_t lanes, std::uint64_t pair,
+                  double* even, double* odd);
 
 // The same numbers at any address: lane i reads (ids[i], pairs[i]).
-void fill_normals_at(const Stream& stream, const std::uint64_t* ids, const std::uint64_t* pairs, std::size_t lanes,
-                     double* even, double* odd);
+void fill_normals_at(const Stream& stream, const std::uint64_t* ids, const std::uint64_t* pairs,
+                     std::size_t lanes, double* even, double* odd);
 
 // Uniform on (0, 1), never 0 nor 1, addressed in the same way.
-void fill_uniforms(const Stream& stream, std::uint64_t first_id, std::size_t lanes, std::uint64_t pair, double* even,
-                   double* odd);
+void fill_uniforms(const Stream& stream, std::uint64_t first_id, std::size_t lanes, std::uint64_t pair,
+                   double* even, double* odd);
 
-// f32 standard normals for ids first_id + lane: out[k] takes step 4 * quad + k. Tails reach 6.6 sigma (32-bit radius).
+// f32 standard normals for ids first_id + lane: out[k] takes step 4 * quad + k. Tails reach 6.6 sigma (32-bit
+// radius).
 void fill_normals(const Stream& stream, std::uint64_t first_id, std::size_t lanes, std::uint64_t quad,
                   const std::array<float*, 4>& out);
 
-// Many steps of several components at once, for less than single calls cost: streams[c] drives component c, and step
-// 2 * first_pair + s of component c, lane i (id first_id + i), goes to out[(s * components + c) * lanes + i] for
-// s < 2 * pairs. The same numbers as fill_normals.
-void fill_normal_steps(const Stream* streams, std::size_t components, std::uint64_t first_id, std::size_t lanes,
-                       std::uint64_t first_pair, std::size_t pairs, double* out);
+// Many steps of several components at once, for less than single calls cost: streams[c] drives component c,
+// and step 2 * first_pair + s of component c, lane i (id first_id + i), goes to out[(s * components + c) *
+// lanes + i] for s < 2 * pairs. The same numbers as fill_normals.
+void fill_normal_steps(const Stream* streams, std::size_t components, std::uint64_t first_id,
+                       std::size_t lanes, std::uint64_t first_pair, std::size_t pairs, double* out);
 
 // One address at a time; the same bits as the fills.
 std::array<double, 2> normal_pair(const Stream& stream, std::uint64_t id, std::uint64_t pair);

@@ -1,0 +1,111 @@
+// 128 random bits to two standard normals (Box & Muller 1958), with no branch, table or rejection.
+//
+// The radius takes 64 bits: u = (64-bit integer | 1) 2^-64 reaches down to 2^-64, so tails reach 9.4 sigma.
+// The angle takes 64 more: a quadrant from two of them, and 62 as the exact fraction of a quarter turn within
+// it.
+#if defined(SDE_RANDOM_BOX_MULLER_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef SDE_RANDOM_BOX_MULLER_INL_H_
+#undef SDE_RANDOM_BOX_MULLER_INL_H_
+#else
+#define SDE_RANDOM_BOX_MULLER_INL_H_
+#endif
+
+#include <bit>
+#include <cstdint>
+
+#include "random/philox-inl.h"
+#include "simd/ops-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sde::HWY_NAMESPACE {
+
+using simd::HWY_NAMESPACE::Const;
+using simd::HWY_NAMESPACE::Fma;
+using simd::HWY_NAMESPACE::Horner;
+
+// bits of c with the masked bits of w (which lie in the zeros of c) put into it.
+template <class DU, class VU>
+HWY_INLINE VU Insert(DU du, std::uint64_t c, VU w, std::uint64_t mask) {
+  return hn::OrAnd(hn::Set(du, c), w, hn::Set(du, mask));
+}
+
+// floor(log2 u) for normal u.
+template <class D, class V>
+HWY_INLINE V Exponent(D d, V u) {
+#if HWY_TARGET == HWY_AVX3
+  if constexpr (hn::MaxLanes(d) == 8) return V{_mm512_getexp_pd(u.raw)};
+#endif
+  const hn::RebindToUnsigned<D> du;
+  const auto biased = hn::Or(hn::ShiftRight<52>(hn::BitCast(du, u)), hn::Set(du, 0x4330000000000000));
+  return hn::Sub(hn::BitCast(d, biased), Const(d, 0x1p52 + 1023));
+}
+
+// u in (0, 1] from 64 bits, the lowest taken as 1: rounded once, to the nearest double.
+template <class D, class VU, class V = hn::Vec<D>>
+HWY_INLINE V RadiusUniform(D d, VU high, VU low) {
+  const hn::RebindToUnsigned<D> du;
+  // Words in the mantissas of 2^20 and 2^-12, whose last places are 2^-32 and 2^-64.
+  const V h = hn::BitCast(d, Insert(du, std::bit_cast<std::uint64_t>(0x1p20), high, 0xffffffff));
+  const V l = hn::BitCast(d, Insert(du, std::bit_cast<std::uint64_t>(0x1p-12) | 1, low, 0xffffffff));
+  return hn::Add(hn::Sub(h, Const(d, 0x1p20 + 0x1p-12)), l);
+}
+
+// -2 ln u to about 2^-52 absolutely, never negative. u = 2^e m with 1 <= m < 2, and
+// ln m = ln sqrt(2) + 2 atanh(s) with s = (m - sqrt(2)) / (m + sqrt(2)), |s| < 0.172.
+template <class D, class V>
+HWY_INLINE V MinusTwoLog(D d, V u) {
+  const hn::RebindToUnsigned<D> du;
+  const V m = hn::BitCast(d, Insert(du, 0x3ff0000000000000, hn::BitCast(du, u), 0x000fffffffffffff));
+  const V root = Const(d, 0x1.6a09e667f3bcdp+0);
+  const V s = hn::Div(hn::Sub(m, root), hn::Add(m, root));
+  // -4 atanh(s) / s in s^2, minimax to 6e-17
+  const V series =
+      Horner(d, hn::Mul(s, s), -0x1.0000000000006p+2, -0x1.555555554e34fp+0, -0x1.999999ae15487p-1,
+             -0x1.24923c36217fcp-1, -0x1.c724ccc15fdbap-2, -0x1.72ecb2277df6ep-2, -0x1.5b0f91775f2abp-2);
+  // -ln 2 is rounded up so that the sum near u = 1 never falls below 0.
+  const V whole = Fma(Exponent(d, u), Const(d, -0x1.62e42fefa39efp+0), Const(d, -0x1.62e42fefa39ebp-1));
+  return Fma(s, series, whole);
+}
+
+template <class V>
+struct LanePair {
+  V even, odd;
+};
+
+// (k + 1/2) 2^-52 from the 52 leading bits k of two words: symmetric, in (0, 1), exact.
+template <class D, class VU, class V = hn::Vec<D>>
+HWY_INLINE V OpenUniform(D d, VU high, VU low) {
+  const hn::RebindToUnsigned<D> du;
+  const VU top = Insert(du, 0x3ff0000000000000, hn::ShiftLeft<20>(high), 0x000ffffffff00000);
+  const VU bits = hn::Or(top, hn::ShiftRight<44>(hn::ShiftLeft<32>(low)));
+  return hn::Sub(hn::BitCast(d, bits), Const(d, 1 - 0x1p-53));
+}
+
+template <class D, class VU>
+HWY_INLINE LanePair<hn::Vec<D>> BoxMuller(D d, const PhiloxWords<VU>& w) {
+  using V = hn::Vec<D>;
+  const hn::RebindToUnsigned<D> du;
+  const V radius = hn::Sqrt(MinusTwoLog(d, RadiusUniform(d, w.x0, w.x1)));
+
+  // f in [-1/2, 1/2): 62 bits in the mantissas of 2^22 and 2^-10.
+  const V h = hn::BitCast(d, Insert(du, std::bit_cast<std::uint64_t>(0x1p22), w.x2, 0x3fffffff));
+  const V l = hn::BitCast(d, Insert(du, std::bit_cast<std::uint64_t>(0x1p-10), w.x3, 0xffffffff));
+  const V f = hn::Add(hn::Sub(h, Const(d, 0x1p22 + 0x1p-10 + 0.5)), l);
+  const V z = hn::Mul(f, f);
+  // sin and cos of f quarter turns, minimax to 2e-18 and 5e-17
+  const V sine = hn::Mul(
+      f, Horner(d, z, 0x1.921fb54442d18p+0, -0x1.4abbce625be21p-1, 0x1.466bc677567dep-4,
+                -0x1.32d2cce12d1ffp-8, 0x1.50782e6abd3f4p-13, -0x1.e2ff4bb63abddp-19, 0x1.e39909417b8ddp-25));
+  const V cosine = Horner(d, z, 1.0, -0x1.3bd3cc9be458bp+0, 0x1.03c1f081b078fp-2, -0x1.55d3c7dbfe12dp-6,
+                          0x1.e1f4fb611daeap-11, -0x1.a6c9c22b85f91p-16, 0x1.f3dbf2e0583d0p-22);
+  // The quadrant: bit 31 turns the cosine's sign, bit 30 exchanges the two.
+  const V a = hn::Mul(radius, sine);
+  const V b = hn::CopySignToAbs(hn::Mul(radius, cosine), hn::BitCast(d, hn::ShiftLeft<32>(w.x2)));
+  const auto swap = hn::RebindMask(d, hn::TestBit(w.x2, hn::Set(du, std::uint64_t{1} << 30)));
+  return {hn::IfThenElse(swap, a, b), hn::IfThenElse(swap, b, a)};
+}
+
+}  // namespace sde::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // SDE_RANDOM_BOX_MULLER_INL_H_

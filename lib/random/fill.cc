@@ -1,0 +1,215 @@
+// f64 fills: kernels and the plain functions of stream.h over them.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "random/fill.cc"
+#include "hwy/foreach_target.h"
+// after foreach_target.h
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/block.h"
+#include "random/box_muller-inl.h"
+#include "random/box_muller.h"
+#include "random/lanes-inl.h"
+#include "random/philox-inl.h"
+#include "random/stream.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace sde::HWY_NAMESPACE {
+
+using F64 = hn::ScalableTag<double>;
+
+// What becomes of the four words: two numbers.
+struct ToNormals {
+  template <class D, class VU>
+  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
+    return BoxMuller(d, w);
+  }
+};
+struct ToUniforms {
+  template <class D, class VU>
+  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
+    return {OpenUniform(d, w.x0, w.x1), OpenUniform(d, w.x2, w.x3)};
+  }
+};
+
+template <class To>
+HWY_INLINE void Fill(To to, const FillRequest& request) {
+  const F64 d;
+  const PhiloxKeys keys(*request.stream);
+  const auto id_high = static_cast<std::uint32_t>(request.first_id >> 32);
+  const auto pair_high = static_cast<std::uint32_t>(request.first_pair >> 32);
+  for (std::size_t start = 0; start < request.lanes; start += kTile) {
+    const std::size_t count = std::min(kTile, request.lanes - start);
+    const LaneRounds lane(keys, request.first_id + start, count, pair_high);
+    for (std::size_t p = 0; p < request.pairs; ++p) {
+      const StepRounds pair(keys, id_high, static_cast<std::uint32_t>(request.first_pair + p));
+      double* even = request.even + p * request.stride + start;
+      double* odd = request.odd + p * request.stride + start;
+      for (std::size_t i = 0; i < count; i += kGroup * hn::Lanes(d)) {
+        PhiloxWords<hn::Vec<U64>> w[kGroup];
+        DrawWords<kGroup>(keys, lane, pair, i, w);
+#pragma GCC unroll 8
+        for (std::size_t g = 0; g < kGroup; ++g) {
+          const std::size_t at = i + g * hn::Lanes(d);
+          const auto numbers = to(d, w[g]);
+          hn::Store(numbers.even, d, even + at);
+          hn::Store(numbers.odd, d, odd + at);
+        }
+      }
+    }
+  }
+}
+
+void FillNormals(const FillRequest& request) {
+  Fill(ToNormals(), request);
+}
+void FillUniforms(const FillRequest& request) {
+  Fill(ToUniforms(), request);
+}
+
+// Any addresses, ten full rounds each.
+template <class D, class To>
+HWY_INLINE void FillAt(D d, To to, const Stream& stream, const std::uint64_t* ids, const std::uint64_t* pairs,
+                       std::size_t lanes, double* even, double* odd) {
+  const hn::RebindToUnsigned<D> du;
+  const PhiloxKeys keys(stream);
+  for (std::size_t i = 0; i < lanes; i += hn::Lanes(d)) {
+    const auto id = hn::LoadU(du, ids + i), pair = hn::LoadU(du, pairs + i);
+    PhiloxWords<hn::Vec<decltype(du)>> w{id, hn::ShiftRight<32>(id), pair, hn::ShiftRight<32>(pair)};
+    for (std::size_t r = 0; r < kPhiloxRounds; ++r) PhiloxRound(du, w, keys, r);
+    const auto numbers = to(d, w);
+    hn::StoreU(numbers.even, d, even + i);
+    hn::StoreU(numbers.odd, d, odd + i);
+  }
+}
+
+void FillNormalsAt(const Stream& stream, const std::uint64_t* ids, const std::uint64_t* pairs,
+                   std::size_t lanes, double* even, double* odd) {
+  FillAt(F64(), ToNormals(), stream, ids, pairs, lanes, even, odd);
+}
+void FillUniformsAt(const Stream& stream, const std::uint64_t* ids, const std::uint64_t* pairs,
+                    std::size_t lanes, double* even, double* odd) {
+  FillAt(F64(), ToUniforms(), stream, ids, pairs, lanes, even, odd);
+}
+void OneNormalPair(const Stream& stream, std::uint64_t id, std::uint64_t pair, double* out) {
+  FillAt(hn::CappedTag<double, 1>(), ToNormals(), stream, &id, &pair, 1, out, out + 1);
+}
+void OneUniformPair(const Stream& stream, std::uint64_t id, std::uint64_t pair, double* out) {
+  FillAt(hn::CappedTag<double, 1>(), ToUniforms(), stream, &id, &pair, 1, out, out + 1);
+}
+void OneBoxMuller(const std::uint32_t* words, double* out) {
+  const hn::CappedTag<double, 1> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const auto set = [&](std::uint32_t word) HWY_ATTR { return hn::Set(du, std::uint64_t{word}); };
+  const PhiloxWords<hn::Vec<decltype(du)>> w{set(words[0]), set(words[1]), set(words[2]), set(words[3])};
+  const auto numbers = BoxMuller(d, w);
+  hn::StoreU(numbers.even, d, out);
+  hn::StoreU(numbers.odd, d, out + 1);
+}
+
+}  // namespace sde::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sde {
+namespace {
+
+HWY_EXPORT(FillNormals);
+HWY_EXPORT(FillUniforms);
+HWY_EXPORT(FillNormalsAt);
+HWY_EXPORT(FillUniformsAt);
+HWY_EXPORT(OneNormalPair);
+HWY_EXPORT(OneUniformPair);
+HWY_EXPORT(OneBoxMuller);
+
+using AtKernel = void (*)(const Stream&, const std::uint64_t*, const std::uint64_t*, std::size_t, double*,
+                          double*);
+
+// Lanes whose ids cross a multiple of 2^32, which the fast kernels do not take: once in 2^32 ids, so speed is
+// no matter.
+void fill_across(AtKernel kernel, const FillRequest& r) {
+  std::array<std::uint64_t, kLaneQuantum> ids, pairs;
+  for (std::size_t p = 0; p < r.pairs; ++p) {
+    for (std::size_t i = 0; i < r.lanes; i += kLaneQuantum) {
+      for (std::size_t k = 0; k < kLaneQuantum; ++k) ids[k] = r.first_id + i + k;
+      pairs.fill(r.first_pair + p);
+      kernel(*r.stream, ids.data(), pairs.data(), kLaneQuantum, r.even + p * r.stride + i,
+             r.odd + p * r.stride + i);
+    }
+  }
+}
+
+template <class Kernel>
+void fill(Kernel kernel, AtKernel at_kernel, FillRequest r) {
+  assert(r.lanes % kLaneQuantum == 0);
+  if (r.lanes == 0 || r.pairs == 0) return;
+  if (r.first_id >> 32 != (r.first_id + r.lanes - 1) >> 32) {
+    fill_across(at_kernel, r);
+    return;
+  }
+  // Pairs that share their high half at a time.
+  while (r.pairs > 0) {
+    FillRequest part = r;
+    const std::uint64_t until_carry = (std::uint64_t{1} << 32) - (r.first_pair & 0xffffffff);
+    part.pairs = std::min<std::uint64_t>(r.pairs, until_carry);
+    kernel(part);
+    r.first_pair += part.pairs;
+    r.even += part.pairs * r.stride;
+    r.odd += part.pairs * r.stride;
+    r.pairs -= part.pairs;
+  }
+}
+
+}  // namespace
+
+void fill_normals(const Stream& stream, std::uint64_t first_id, std::size_t lanes, std::uint64_t pair,
+                  double* even, double* odd) {
+  fill(HWY_DYNAMIC_DISPATCH(FillNormals), HWY_DYNAMIC_DISPATCH(FillNormalsAt),
+       {&stream, first_id, lanes, pair, 1, even, odd, 0});
+}
+
+void fill_normal_steps(const Stream* streams, std::size_t components, std::uint64_t first_id,
+                       std::size_t lanes, std::uint64_t first_pair, std::size_t pairs, double* out) {
+  const std::size_t row = components * lanes;
+  for (std::size_t c = 0; c < components; ++c) {
+    double* even = out + c * lanes;
+    fill(HWY_DYNAMIC_DISPATCH(FillNormals), HWY_DYNAMIC_DISPATCH(FillNormalsAt),
+         {&streams[c], first_id, lanes, first_pair, pairs, even, even + row, 2 * row});
+  }
+}
+
+void fill_normals_at(const Stream& stream, const std::uint64_t* ids, const std::uint64_t* pairs,
+                     std::size_t lanes, double* even, double* odd) {
+  assert(lanes % kLaneQuantum == 0);
+  HWY_DYNAMIC_DISPATCH(FillNormalsAt)(stream, ids, pairs, lanes, even, odd);
+}
+
+void fill_uniforms(const Stream& stream, std::uint64_t first_id, std::size_t lanes, std::uint64_t pair,
+                   double* even, double* odd) {
+  fill(HWY_DYNAMIC_DISPATCH(FillUniforms), HWY_DYNAMIC_DISPATCH(FillUniformsAt),
+       {&stream, first_id, lanes, pair, 1, even, odd, 0});
+}
+
+std::array<double, 2> normal_pair(const Stream& stream, std::uint64_t id, std::uint64_t pair) {
+  std::array<double, 2> out;
+  HWY_DYNAMIC_DISPATCH(OneNormalPair)(stream, id, pair, out.data());
+  return out;
+}
+
+std::array<double, 2> uniform_pair(const Stream& stream, std::uint64_t id, std::uint64_t pair) {
+  std::array<double, 2> out;
+  HWY_DYNAMIC_DISPATCH(OneUniformPair)(stream, id, pair, out.data());
+  return out;
+}
+
+std::array<double, 2> box_muller(const std::array<std::uint32_t, 4>& words) {
+  std::array<double, 2> out;
+  HWY_DYNAMIC_DISPATCH(OneBoxMuller)(words.data(), out.data());
+  return out;
+}
+
+}  // namespace sde
+#endif
