@@ -1,0 +1,77 @@
+#include "fit/density.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/suggest.h"
+#include "fit/density_makers.h"
+
+namespace sde {
+
+using expr::Expr;
+
+std::string state_after(const std::string& state) {
+  return state + "'";
+}
+
+Expr expm1_over(const Expr& z) {
+  // Near 0 the Taylor polynomial 1 + z/2 (1 + z/3 (1 + ...)): what 16 terms leave is below 1e-19 at |z| =
+  // 1/2, and below 1e-16 in the second derivative.
+  Expr polynomial(1);
+  for (int k = 16; k >= 2; --k) polynomial = Expr(1) + z * (Expr(1.0 / k) * polynomial);
+  return expr::select(expr::less(expr::call("abs", {z}), Expr(0.5)), polynomial,
+                      expr::call("expm1", {z}) / z);
+}
+
+std::span<const DensityTraits> densities() {
+  static const DensityTraits table[] = {
+      {"exact", true,
+       "independent components, each Ornstein-Uhlenbeck, geometric Brownian or Cox-Ingersoll-Ross",
+       "the transition law itself", make_exact_density},
+      {"euler", false, "noise in every component",
+       "Gaussian with the drift and diffusion of the state before", make_euler_density},
+  };
+  return table;
+}
+
+const DensityTraits* find_density(const std::string& name) {
+  for (const DensityTraits& row : densities())
+    if (name == row.name) return &row;
+  return nullptr;
+}
+
+TransitionDensity make_density(const SdeExpressions& given, const std::string& name) {
+  const SdeExpressions sde = converted(given, Calculus::ito);
+  if (sde.noises.empty())
+    fail(Status::usage, "/diffusion: an ODE has no transition density; give it a diffusion");
+  if (name == "auto") {
+    std::string not_exact, why_not;
+    auto found = make_exact_density(sde, not_exact);
+    if (!found.empty()) {
+      found[0].reason = "the transition law is known";
+      return found[0];
+    }
+    found = make_euler_density(sde, why_not);
+    if (found.empty()) fail(Status::usage, "/density: no density applies: {}; {}", not_exact, why_not);
+    found[0].reason = "the transition law is not known: " + not_exact;
+    return found[0];
+  }
+  const DensityTraits* const row = find_density(name);
+  if (!row) {
+    std::vector<std::string> names = {"auto"};
+    for (const DensityTraits& d : densities()) names.push_back(d.name);
+    fail(Status::usage, "/density: unknown density \"{}\"{}", name, suggestion(name, names));
+  }
+  std::string why_not;
+  const auto found = row->make(sde, why_not);
+  if (!found.empty()) return found[0];
+  for (const DensityTraits& other : densities()) {
+    std::string ignored;
+    if (&other != row && !other.make(sde, ignored).empty())
+      fail(Status::usage, "/density: \"{}\" is for {}, but {}; use \"{}\"", name, row->conditions, why_not,
+           other.name);
+  }
+  fail(Status::usage, "/density: \"{}\" is for {}, but {}", name, row->conditions, why_not);
+}
+
+}  // namespace sde

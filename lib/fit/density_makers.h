@@ -1,0 +1,14 @@
+// The functions behind the rows of densities(); each takes an SDE in the Ito calculus.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fit/density.h"
+
+namespace sde {
+
+std::vector<TransitionDensity> make_exact_density(const SdeExpressions& ito, std::string& why_not);
+std::vector<TransitionDensity> make_euler_density(const SdeExpressions& ito, std::string& why_not);
+
+}  // namespace sde

@@ -1,0 +1,386 @@
+#include "fit/fit.h"
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "base/error.h"
+#include "base/suggest.h"
+#include "fit/diagnostics.h"
+#include "fit/likelihood.h"
+#include "fit/optimize.h"
+#include "fit/parameters.h"
+
+namespace sde {
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr int kRescueStarts = 8;  // that `starts` 0 falls back on
+
+void check_options(const FitOptions& options) {
+  if (!(options.confidence > 0 && options.confidence < 1))
+    fail(Status::usage, "/confidence: must lie between 0 and 1 (got {})", options.confidence);
+  if (!(options.tolerance > 0)) fail(Status::usage, "/tolerance: must be > 0 (got {})", options.tolerance);
+  if (options.starts < 0) fail(Status::usage, "/starts: must be >= 0 (got {})", options.starts);
+  if (options.max_iterations < 1)
+    fail(Status::usage, "/max_iterations: must be >= 1 (got {})", options.max_iterations);
+  const auto& names = optimizer_names();
+  if (std::find(names.begin(), names.end(), options.optimizer) == names.end())
+    fail(Status::usage, "/optimizer: unknown optimiser \"{}\"{}", options.optimizer,
+         suggestion(options.optimizer, names));
+}
+
+void check_data(const Observations& data, const TransitionDensity& density, const SdeExpressions& sde) {
+  if (data.transitions() == 0)
+    fail(Status::bad_data,
+         "a transition needs two complete rows of one series, and there is none (got {} complete row{})",
+         data.observations(), data.observations() == 1 ? "" : "s");
+  for (std::size_t d = 0; d < data.dimension(); ++d) {
+    const auto column = data.column(d);
+    for (std::size_t i = 0; i < column.size(); ++i) {
+      const double x = column[i];
+      if (density.positive_state[d] && !(x > 0))
+        fail(Status::bad_data,
+             "{}: \"{}\" is {}, but its transition law lives on values above 0; remove such rows, or use "
+             "the density \"euler\" where the SDE allows it",
+             data.describe(i), data.states()[d], x);
+      const Domain& domain = sde.domains[d];
+      if ((domain.min && x < *domain.min) || (domain.max && x > *domain.max))
+        fail(Status::bad_data, "{}: \"{}\" is {}, outside the domain that the SDE gives it", data.describe(i),
+             data.states()[d], x);
+    }
+    if (data.is_constant(d))
+      fail(Status::bad_data, "\"{}\" is {} in every row; a constant series determines no diffusion",
+           data.states()[d], column.front());
+  }
+}
+
+// A likelihood that is not finite at the start: the fault of a row or of the starting values?
+[[noreturn]] void explain_not_finite(const Likelihood& likelihood, const SdeExpressions& sde,
+                                     const std::vector<double>& parameters) {
+  const Observations& data = likelihood.data();
+  std::string at;
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    at += fmt::format("{}{} = {:.6g}", i ? ", " : "", sde.parameters[i], parameters[i]);
+  for (const Condition& condition : likelihood.density().conditions) {
+    std::map<std::string, double, std::less<>> values;
+    for (std::size_t i = 0; i < parameters.size(); ++i) values.emplace(sde.parameters[i], parameters[i]);
+    if (!(expr::evaluate(condition.positive, values) > 0))
+      fail(Status::usage, "/parameters: the density needs {}, which the start does not meet ({})",
+           condition.text, at);
+  }
+  std::vector<double> each(data.transitions());
+  likelihood.per_transition(parameters, each.data());
+  const auto bad = static_cast<std::size_t>(
+      std::count_if(each.begin(), each.end(), [](double l) { return !std::isfinite(l); }));
+  if (bad == each.size() || bad == 0)
+    fail(Status::usage,
+         "/parameters: the likelihood is not finite at the start ({}); start from other values", at);
+  const auto first = static_cast<std::size_t>(
+      std::find_if(each.begin(), each.end(), [](double l) { return !std::isfinite(l); }) - each.begin());
+  const std::size_t row = data.observation_before(first);
+  std::string states;
+  for (std::size_t d = 0; d < data.dimension(); ++d)
+    states += fmt::format("{}{} = {:.6g}", d ? ", " : "", data.states()[d], data.column(d)[row]);
+  fail(Status::bad_data,
+       "{}: the density of the transition from here is not finite ({}; {} of {} transitions at the "
+       "start {}); remove what lies outside the SDE's domain or start from other values",
+       data.describe(row), states, bad, each.size(), at);
+}
+
+// The log-likelihood with its sign turned, in the optimiser's coordinates.
+SmoothFunction objective(const Likelihood& likelihood, const ParameterSpace& space) {
+  return [&](const VectorXd& y, int order, FunctionValue& result) {
+    LikelihoodValue value;
+    likelihood.evaluate(space.natural(y), order, value);
+    result.value = -value.value;
+    if (order < 1) return;
+    const VectorXd slope = space.slope(y);
+    result.gradient = -value.gradient.cwiseProduct(slope);
+    if (order < 2) return;
+    result.hessian = -(slope.asDiagonal() * value.hessian * slope.asDiagonal());
+    for (Index i = 0; i < y.size(); ++i)
+      if (space.free()[static_cast<std::size_t>(i)].logarithmic) result.hessian(i, i) += result.gradient[i];
+  };
+}
+
+MinimizeResult minimize_from(const std::string& optimizer, const SmoothFunction& f, const VectorXd& start,
+                             const Box& box, const MinimizeOptions& limits) {
+  if (optimizer == "auto" || optimizer == "newton") return minimize_newton(f, start, box, limits);
+  const MinimizeResult first = minimize_nlopt(optimizer, f, start, box, limits);
+  MinimizeResult last = minimize_newton(f, first.y, box, limits);
+  last.evaluations += first.evaluations;
+  return last;
+}
+
+// Standard errors, covariance and identifiability at the optimum, in natural units.
+void add_uncertainty(const Likelihood& likelihood, const ParameterSpace& space, const VectorXd& y,
+                     const std::vector<bool>& held, double quantile, FitResult& result) {
+  const std::vector<double> parameters = space.natural(y);
+  LikelihoodValue second, scores;
+  likelihood.evaluate(parameters, 2, second);
+  likelihood.evaluate_scores(parameters, scores);
+  const auto k = static_cast<Index>(space.size());
+  std::vector<Index> loose;
+  for (Index i = 0; i < k; ++i)
+    if (!held[static_cast<std::size_t>(i)]) loose.push_back(i);
+  const auto m = static_cast<Index>(loose.size());
+  MatrixXd information(m, m), products(m, m);
+  VectorXd unit(m);
+  for (Index i = 0; i < m; ++i) {
+    for (Index j = 0; j < m; ++j) {
+      information(i, j) =
+          -second.hessian(loose[static_cast<std::size_t>(i)], loose[static_cast<std::size_t>(j)]);
+      products(i, j) =
+          scores.score_product(loose[static_cast<std::size_t>(i)], loose[static_cast<std::size_t>(j)]);
+    }
+  }
+  for (Index i = 0; i < m; ++i) unit[i] = information(i, i) > 0 ? 1 / std::sqrt(information(i, i)) : 1;
+  const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(unit.asDiagonal() * information * unit.asDiagonal());
+
+  // A direction without curvature: the likelihood does not change along it, and the parameters in it are not
+  // determined.
+  constexpr double kFlat = 1e-10;
+  std::vector<bool> identified(space.size(), true);
+  VectorXd inverse(m);
+  for (Index e = 0; e < m; ++e) {
+    const double curvature = solver.eigenvalues()[e];
+    inverse[e] = curvature > kFlat ? 1 / curvature : 0;
+    if (curvature > kFlat) continue;
+    std::string names;
+    for (Index i = 0; i < m; ++i) {
+      if (std::fabs(solver.eigenvectors()(i, e)) < 0.05) continue;
+      const auto p = static_cast<std::size_t>(loose[static_cast<std::size_t>(i)]);
+      identified[p] = false;
+      names += (names.empty() ? "" : ", ") + space.free()[p].name;
+    }
+    result.warnings.push_back(
+        names.find(',') == std::string::npos
+            ? fmt::format("the data do not determine {}: the likelihood does not change with it; fix it",
+                          names)
+            : fmt::format("the data do not determine {} together: the likelihood is flat along a "
+                          "combination of them; fix one",
+                          names));
+  }
+  const MatrixXd covariance =
+      unit.asDiagonal() * (solver.eigenvectors() * inverse.asDiagonal() * solver.eigenvectors().transpose()) *
+      unit.asDiagonal();
+  const MatrixXd robust = covariance * products * covariance;
+
+  result.covariance = MatrixXd::Constant(k, k, kNaN);
+  for (Index i = 0; i < m; ++i) {
+    const auto a = static_cast<std::size_t>(loose[static_cast<std::size_t>(i)]);
+    for (Index j = 0; j < m; ++j) {
+      const auto b = static_cast<std::size_t>(loose[static_cast<std::size_t>(j)]);
+      if (identified[a] && identified[b])
+        result.covariance(static_cast<Index>(a), static_cast<Index>(b)) = covariance(i, j);
+    }
+    Estimate& estimate = result.estimates[a];
+    estimate.identified = identified[a];
+    if (!identified[a]) continue;
+    estimate.se = std::sqrt(covariance(i, i));
+    estimate.se_robust = std::sqrt(robust(i, i));
+    estimate.low = estimate.value - quantile * estimate.se;
+    estimate.high = estimate.value + quantile * estimate.se;
+  }
+}
+
+void add_diagnostics(const Likelihood& likelihood, const std::vector<double>& parameters, FitResult& result) {
+  const Observations& data = likelihood.data();
+  const std::size_t n = data.transitions(), dimension = data.dimension();
+  result.residuals.resize(n * dimension);
+  result.predicted.resize(n * dimension);
+  result.deviation.resize(n * dimension);
+  likelihood.describe_transitions(parameters, result.residuals.data(), result.predicted.data(),
+                                  result.deviation.data());
+  FitDiagnostics& d = result.diagnostics;
+  d.pit_distance = pit_distance(result.residuals);
+  d.pit_p = kolmogorov_p(d.pit_distance, result.residuals.size());
+  d.lags = std::min<std::size_t>(10, n / 5);
+  if (d.lags == 0) {
+    d.ljung_box = d.ljung_box_p = kNaN;
+    return;
+  }
+  std::vector<std::size_t> series;
+  for (std::size_t s = 0; s < data.series(); ++s) series.push_back(data.first_transition(s));
+  std::vector<double> component(n);
+  for (std::size_t c = 0; c < dimension; ++c) {
+    for (std::size_t i = 0; i < n; ++i) component[i] = result.residuals[i * dimension + c];
+    d.ljung_box += ljung_box(component, series, d.lags);
+  }
+  d.ljung_box_p = chi_squared_p(d.ljung_box, static_cast<double>(d.lags * dimension));
+}
+
+struct Prepared {
+  SdeExpressions sde;
+  TransitionDensity density;
+  std::vector<std::string> ignored;
+  std::optional<ParameterSpace> space;
+};
+
+Prepared prepare(const SdeDocument& document, const Observations& data, const FitOptions& options) {
+  check_options(options);
+  Prepared p;
+  p.sde = converted(parse_document(document), Calculus::ito);
+  p.density = make_density(p.sde, options.density);
+  p.space.emplace(p.sde, p.density, options, p.ignored);
+  check_data(data, p.density, p.sde);
+  if (data.transitions() <= p.space->size())
+    fail(Status::bad_data, "{} transition{} cannot determine {} parameters; fix some or bring more data",
+         data.transitions(), data.transitions() == 1 ? "" : "s", p.space->size());
+  return p;
+}
+
+}  // namespace
+
+FitResult fit(const SdeDocument& document, const Observations& data, const FitOptions& options,
+              const Hooks& hooks) {
+  const Prepared prepared = prepare(document, data, options);
+  const ParameterSpace& space = *prepared.space;
+  const Likelihood likelihood(prepared.density, data, space.indices());
+  const SmoothFunction f = objective(likelihood, space);
+
+  FitResult result;
+  result.density = prepared.density.name;
+  result.density_reason = prepared.density.reason;
+  result.transitions = data.transitions();
+  for (const std::string& name : prepared.ignored)
+    result.warnings.push_back(fmt::format("the likelihood does not depend on {}; it keeps its value", name));
+  if (data.missing_rows() > 0)
+    result.warnings.push_back(
+        fmt::format("{} row{} with missing values left out; transitions go over the gap", data.missing_rows(),
+                    data.missing_rows() == 1 ? " was" : "s were"));
+
+  MinimizeOptions limits;
+  limits.tolerance = options.tolerance;
+  limits.max_iterations = options.max_iterations;
+  limits.stop = hooks.stop;
+  std::optional<MinimizeResult> best;
+  const auto run = [&](const std::string& optimizer, const VectorXd& from) {
+    const MinimizeResult end = minimize_from(optimizer, f, from, space.box(), limits);
+    result.iterations += end.iterations;
+    result.evaluations += end.evaluations;
+    const bool finite = std::isfinite(end.at.value), converged = end.end == MinimizeResult::End::converged;
+    FitStart record;
+    const std::vector<double> parameters = space.natural(from);
+    for (std::size_t p : space.indices()) record.from.push_back(parameters[p]);
+    record.loglik = finite ? -end.at.value : -INFINITY;
+    record.converged = converged;
+    result.starts.push_back(record);
+    // A point that is higher by more than the rounding of the sum wins, else one that converged.
+    const double rounding = best ? 1e-10 * std::max(1.0, std::fabs(best->at.value)) : 0;
+    if (finite && (!best || end.at.value < best->at.value - rounding ||
+                   (converged && best->end != MinimizeResult::End::converged &&
+                    end.at.value < best->at.value + rounding)))
+      best = end;
+  };
+  const auto settled = [&] { return best && best->end == MinimizeResult::End::converged; };
+  int starts = std::max(1, options.starts);
+  for (int i = 0; i < starts && !hooks.stopped(); ++i) {
+    run(options.optimizer, space.design_point(i, options.seed));
+    if (options.starts == 0 && i == 0 && !settled()) starts = kRescueStarts;
+    hooks.report(static_cast<std::uint64_t>(i + 1), static_cast<std::uint64_t>(starts));
+  }
+  if (best && !settled() && options.optimizer == "auto" && !hooks.stopped()) run("lbfgs", best->y);
+  if (!best) {
+    if (hooks.stopped()) fail(Status::interrupted, "stopped before the first start was finished");
+    explain_not_finite(likelihood, prepared.sde, space.natural(space.start()));
+  }
+
+  const VectorXd& y = best->y;
+  const std::vector<double> parameters = space.natural(y);
+  result.interrupted = hooks.stopped();
+  result.decrement = best->decrement;
+  result.converged = best->end == MinimizeResult::End::converged;
+  switch (best->end) {
+    case MinimizeResult::End::converged:
+      result.end = fmt::format("converged: Newton decrement {:.1e}", best->decrement);
+      break;
+    case MinimizeResult::End::iterations:
+      result.end = fmt::format(
+          "stopped after {} iterations with Newton decrement {:.1e}; raise max_iterations or try "
+          "more starts",
+          options.max_iterations, best->decrement);
+      break;
+    case MinimizeResult::End::stalled:
+      result.end = fmt::format(
+          "no further step raises the likelihood, yet the Newton decrement is {:.1e}; try more starts",
+          best->decrement);
+      break;
+    case MinimizeResult::End::stopped:
+      result.end = "stopped on request";
+      break;
+  }
+
+  const std::vector<bool> held = held_at_bounds(y, best->at.gradient, space.box());
+  result.sde = document;
+  for (std::size_t i = 0; i < prepared.sde.parameters.size(); ++i)
+    *result.sde.find_parameter(prepared.sde.parameters[i]) = parameters[i];
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    const FreeParameter& p = space.free()[i];
+    Estimate estimate;
+    estimate.name = p.name;
+    estimate.value = parameters[p.index];
+    estimate.se = estimate.se_robust = estimate.low = estimate.high = kNaN;
+    estimate.on_bound = held[i];
+    result.estimates.push_back(estimate);
+    if (!held[i]) continue;
+    const bool low = y[static_cast<Index>(i)] <= space.box().lower[static_cast<Index>(i)];
+    const bool user = (p.start < 0) != low || !p.logarithmic ? (low ? p.bounded_below : p.bounded_above)
+                                                             : (low ? p.bounded_above : p.bounded_below);
+    if (user) {
+      result.warnings.push_back(fmt::format("the optimum lies on the bound {} = {}; no standard error there",
+                                            p.name, estimate.value));
+    } else {
+      result.converged = false;
+      result.end =
+          fmt::format("the likelihood keeps rising as {} goes to {}", p.name, low ? "0" : "infinity");
+    }
+  }
+  result.loglik = -best->at.value;
+  const double k = static_cast<double>(space.size()), n = static_cast<double>(data.transitions());
+  result.aic = 2 * k - 2 * result.loglik;
+  result.aicc = n > k + 1 ? result.aic + 2 * k * (k + 1) / (n - k - 1) : kNaN;
+  result.bic = k * std::log(n) - 2 * result.loglik;
+  add_uncertainty(likelihood, space, y, held, normal_quantile(0.5 + 0.5 * options.confidence), result);
+  add_diagnostics(likelihood, parameters, result);
+  if (hooks.warn)
+    for (const std::string& warning : result.warnings) hooks.warn(warning.c_str());
+  return result;
+}
+
+FitPlan plan_fit(const SdeDocument& document, const Observations& data, const FitOptions& options) {
+  const Prepared prepared = prepare(document, data, options);
+  const Likelihood likelihood(prepared.density, data, prepared.space->indices());
+  FitPlan plan;
+  plan.density = prepared.density.name;
+  plan.density_reason = prepared.density.reason;
+  for (const FreeParameter& p : prepared.space->free()) plan.estimate.push_back(p.name);
+  plan.transitions = data.transitions();
+  plan.operations = likelihood.operations(2);
+  return plan;
+}
+
+std::vector<double> per_transition_loglik(const SdeDocument& document, const std::string& density,
+                                          const Observations& data, std::string* chosen) {
+  const SdeExpressions sde = converted(parse_document(document), Calculus::ito);
+  const TransitionDensity made = make_density(sde, density);
+  for (std::size_t d = 0; d < data.dimension(); ++d)
+    for (std::size_t i = 0; i < data.observations(); ++i)
+      if (made.positive_state[d] && !(data.column(d)[i] > 0))
+        fail(Status::bad_data, "{}: \"{}\" is {}, but its transition law lives on values above 0",
+             data.describe(i), data.states()[d], data.column(d)[i]);
+  if (chosen) *chosen = made.name;
+  const Likelihood likelihood(made, data, {});
+  std::vector<double> result(data.transitions());
+  if (!result.empty()) likelihood.per_transition(sde.parameter_values, result.data());
+  return result;
+}
+
+}  // namespace sde

@@ -1,0 +1,82 @@
+// Maximum likelihood from time series.
+#pragma once
+
+#include <Eigen/Core>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/hooks.h"
+#include "fit/density.h"
+#include "fit/observations.h"
+#include "fit/options.h"
+#include "sde/document.h"
+
+namespace sde {
+
+struct Estimate {
+  std::string name;
+  double value = 0;
+  // Standard errors from the observed information H^-1 and from the sandwich H^-1 S H^-1 (S: sum of products
+  // of scores), which stays right where the density is not quite the data's (White, Econometrica 50, 1982).
+  // Not-a-number where the parameter lies on a bound or the data do not determine it.
+  double se = 0, se_robust = 0;
+  double low = 0, high = 0;  // Wald interval, value -+ quantile * se
+  bool on_bound = false;
+  bool identified = true;
+};
+
+struct FitDiagnostics {
+  double pit_distance = 0,
+         pit_p = 0;  // Kolmogorov-Smirnov on the probability integral transforms, all components
+  std::size_t lags = 0;
+  double ljung_box = 0, ljung_box_p = 0;  // sum of the components' statistics, degrees lags * dimension
+};
+
+struct FitStart {
+  std::vector<double> from;  // estimated parameters
+  double loglik = 0;         // -infinity where the likelihood is not finite there
+  bool converged = false;
+};
+
+struct FitResult {
+  SdeDocument sde;  // with the estimates in place of the parameters' values
+  std::string density, density_reason;
+  bool converged = false;
+  bool interrupted = false;
+  std::string end;  // one clause: "Newton decrement 3e-10 after 7 iterations", "the likelihood rises as kappa
+                    // goes to 0"
+  double loglik = 0, aic = 0, aicc = 0, bic = 0;
+  std::size_t transitions = 0;
+  std::vector<Estimate> estimates;
+  Eigen::MatrixXd covariance;  // [estimate][estimate], NaN where there is no standard error
+  FitDiagnostics diagnostics;
+  std::vector<FitStart> starts;
+  int iterations = 0, evaluations = 0;  // of all starts
+  double decrement = 0;
+  std::vector<std::string> warnings;  // one sentence each, without the full stop
+
+  // Transition by transition, [transition * dimension + component].
+  std::vector<double> residuals, predicted, deviation;
+};
+
+// Estimates the parameters of `document`. Bad input throws Error(usage) (options, starting values) or
+// Error(bad_data) (series too short or constant, states outside the domain, naming the row). An optimiser
+// that does not converge is no error: the result says so and holds what was reached.
+FitResult fit(const SdeDocument& document, const Observations& data, const FitOptions& options,
+              const Hooks& hooks = {});
+
+// The checks of fit() that need no computation, and the density and parameters it would use; for --dry-run.
+struct FitPlan {
+  std::string density, density_reason;
+  std::vector<std::string> estimate;
+  std::size_t transitions = 0, operations = 0;  // vector operations a transition of one pass with Hessian
+};
+FitPlan plan_fit(const SdeDocument& document, const Observations& data, const FitOptions& options);
+
+// The log-density of every transition with the document's parameters, in the order of the data. `density` as
+// in FitOptions; `chosen` receives the row's name.
+std::vector<double> per_transition_loglik(const SdeDocument& document, const std::string& density,
+                                          const Observations& data, std::string* chosen = nullptr);
+
+}  // namespace sde

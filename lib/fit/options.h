@@ -1,0 +1,56 @@
+// What a fit is asked for.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace sde {
+
+struct FitOptions {
+  // Transition density: a row of densities(), or "auto": exact where the law is known, else euler.
+  std::string density = "auto";
+  // Parameters to estimate, from their values in the SDE document; empty: every one that the density depends
+  // on.
+  std::vector<std::string> estimate;
+  // Parameters held at these values.
+  std::map<std::string, double> fix;
+  // Lowest and highest value of a parameter. Parameters whose sign the density shows (a scale of the
+  // diffusion, a factor of a rate that must stay positive) keep it without a bound.
+  std::map<std::string, std::array<double, 2>> bounds;
+  // Points the optimiser starts from: the document's values, then a Halton design around them (within the
+  // bounds where there are some). 0: one, and seven more where it does not converge.
+  int starts = 0;
+  std::uint64_t seed = 0;  // shifts the design
+  // Of the intervals, between 0 and 1.
+  double confidence = 0.95;
+  // Convergence: the Newton decrement sqrt(g' H^-1 g), the distance to the optimum in standard errors, is
+  // below this.
+  double tolerance = 1e-8;
+  int max_iterations = 100;  // of the optimiser, for each start
+  // "newton" (trust region, exact Hessian), "lbfgs", "slsqp" (NLopt, exact gradient), "bobyqa", "subplex"
+  // (NLopt, values alone), each ended by Newton steps; "auto": newton, and lbfgs where no start of it
+  // converges.
+  std::string optimizer = "auto";
+
+  template <class V>
+  void visit(V& v) {
+    v("density", density);
+    v("estimate", estimate);
+    v("fix", fix);
+    v("bounds", bounds);
+    v("starts", starts);
+    v("seed", seed);
+    v("confidence", confidence);
+    v("tolerance", tolerance);
+    v("max_iterations", max_iterations);
+    v("optimizer", optimizer);
+  }
+};
+
+// The names that `optimizer` takes, "auto" first.
+const std::vector<std::string>& optimizer_names();
+
+}  // namespace sde
