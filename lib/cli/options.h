@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,13 +97,13 @@ class Options {
   // /data/dt).
   void data_options();
 
-  const std::vector<std::unique_ptr<Option>>& all() const { return options_; }
+  const std::deque<Option>& all() const { return options_; }
   const Option* find(std::string_view name) const;
 
  private:
   OptionHandle add(OptionType type, std::string name, std::string key, std::string help);
 
-  std::vector<std::unique_ptr<Option>> options_;
+  std::deque<Option> options_;  // references to its items last
 };
 
 // What was given on the command line or in the environment, by option name.

@@ -53,7 +53,7 @@ struct Figure {
   std::string title;
   std::vector<Panel> panels;
   int columns = 0;           // of the grid of panels; 0: as square as possible, wider than high
-  double panel_width = 4.8;  // inches at 100 dots each
+  double panel_width = 4.8;  // inches; a png has 160 dots each
   double panel_height = 3.4;
 };
 
@@ -62,10 +62,11 @@ struct Figure {
 // before any work is done.
 void check_plot(const std::string& file, bool force);
 
-// Draws; the file appears when complete. Throws Error(io) with gnuplot's own words where it fails.
-void draw(const Figure& figure, const std::string& file);
+// Draws; the file appears when complete, replacing one that exists where `force` is set. Throws Error(io)
+// with gnuplot's own words where it fails.
+void draw(const Figure& figure, const std::string& file, bool force);
 
-// The script handed to gnuplot (for tests, and for a user who wants to change the picture).
-std::string gnuplot_script(const Figure& figure, const std::string& terminal, const std::string& file);
+// The script handed to gnuplot. `ending` is that of the picture, "" for the terminal; it draws into `file`.
+std::string gnuplot_script(const Figure& figure, const std::string& ending, const std::string& file);
 
 }  // namespace sde::cli

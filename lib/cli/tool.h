@@ -132,16 +132,17 @@ class Context {
   void phase(const std::string& what, const std::string& unit);
   void warn(const std::string& sentence) const;
   void note(const std::string& sentence) const;  // only with -v
-  // Throws Error(interrupted) where a signal has asked to stop; call it after a service returned early.
-  // `remedy` ends the sentence: "continue with --resume".
+  // Throws where a signal has asked to stop; call it after a service returned early. With a remedy ("continue
+  // with
+  // --resume") the exit status is 75: something was kept that a run can continue from. Without, it is the one
+  // of a program that the signal ended, 128 and its number.
   void check_stopped(const std::string& remedy = "") const;
 
   // --- results ---
   // Filled in: command line, versions, effective configuration, seed, threads, host, start. Add what was
   // read.
   io::Provenance provenance() const;
-  void add_input(
-      const std::string& path);  // a file that results depend on; its digest goes to the provenance
+  void add_input(const io::Input& input);  // what results depend on; its digest goes to the provenance
   // Prints what --dry-run tells: the effective configuration, then the plan. Returns 0.
   int print_plan(const config::Plan& plan) const;
   // The end of a run. Writes the summary to the output where its form is JSON; prints it as JSON with --json,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -13,6 +14,10 @@ namespace {
 bool is_whole(const Json& json) {
   return json.is_number_float() && std::abs(json.get<double>()) <= 9007199254740992.0 &&
          json.get<double>() == std::floor(json.get<double>());
+}
+
+bool contains(std::initializer_list<std::string_view> names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 class Reader final : public Archive {
@@ -70,7 +75,7 @@ class Reader final : public Archive {
     const std::vector<std::string>& known = stack_.back().known;
     for (const auto& [key, value] : at().items()) {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-      if (key == "$comment" || key == "$schema") continue;
+      if (contains({"$comment", "$schema", "name", "description"}, key)) continue;  // for people
       error(fmt::format("unknown key \"{}\"{}", key, suggestion(key, known)));
     }
   }

@@ -361,4 +361,8 @@ std::vector<const Json*> schema_parts(const Json& schema, const std::string& poi
   return parts;
 }
 
+const Json& schema_target(const Json& schema, const Json& part) {
+  return Explainer(schema).deref(part);
+}
+
 }  // namespace sde::config

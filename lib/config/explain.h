@@ -16,4 +16,7 @@ std::optional<Problem> explain(const Json& schema, const Json& json);
 // The parts of the schema that speak about the value at `pointer` of a document: alternatives give several.
 std::vector<const Json*> schema_parts(const Json& schema, const std::string& pointer);
 
+// `part` of the schema, or what it refers to.
+const Json& schema_target(const Json& schema, const Json& part);
+
 }  // namespace sde::config

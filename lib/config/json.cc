@@ -14,6 +14,8 @@
 namespace sde::config {
 namespace {
 
+constexpr std::size_t kLine = 110;  // characters of a formatted line
+
 // Tells the handler how far the parser has read: the parser's own callbacks do not carry a position.
 class CountingIterator {
  public:
@@ -203,43 +205,61 @@ bool is_scalar(const Json& json) {
   return !json.is_array() && !json.is_object();
 }
 
-void write(const Json& json, int depth, std::string& out) {
-  const std::string indent(2 * static_cast<std::size_t>(depth + 1), ' ');
-  const bool flat = json.is_array() && std::all_of(json.begin(), json.end(), is_scalar);
-  if (is_scalar(json) || json.empty()) {
-    out += json.dump();
-  } else if (flat) {
-    // On one line where it fits, else filled up to the margin.
-    std::string line = "[";
-    std::string lines;
-    for (std::size_t i = 0; i < json.size(); ++i) {
-      const std::string item = json[i].dump() + (i + 1 < json.size() ? "," : "");
-      if (line.size() + item.size() + indent.size() > 110) {
-        lines += line + "\n" + indent;
-        line = item;
-      } else {
-        line += (line == "[" || line.empty() ? "" : " ") + item;
-      }
-    }
-    out += lines + line + "]";
-  } else if (json.is_array()) {
-    out += "[\n";
-    for (std::size_t i = 0; i < json.size(); ++i) {
-      out += indent;
-      write(json[i], depth + 1, out);
-      out += i + 1 < json.size() ? ",\n" : "\n";
-    }
-    out += indent.substr(2) + "]";
-  } else {
-    out += "{\n";
-    std::size_t i = 0;
-    for (const auto& [key, value] : json.items()) {
-      out += indent + Json(key).dump() + ": ";
-      write(value, depth + 1, out);
-      out += ++i < json.size() ? ",\n" : "\n";
-    }
-    out += indent.substr(2) + "}";
+// On one line, with blanks where a person would put them.
+std::string one_line(const Json& json) {
+  if (is_scalar(json)) return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string out = json.is_array() ? "[" : "{";
+  for (const auto& [key, value] : json.items()) {
+    if (out.size() > 1) out += ", ";
+    if (json.is_object()) out += Json(key).dump(-1, ' ', false, Json::error_handler_t::replace) + ": ";
+    out += one_line(value);
   }
+  return out + (json.is_array() ? "]" : "}");
+}
+
+bool holds_objects(const Json& json) {
+  return std::any_of(json.begin(), json.end(), [](const Json& item) {
+    return item.is_object() || (item.is_array() && holds_objects(item));
+  });
+}
+
+void write(const Json& json, std::size_t depth, std::size_t column, std::string& out) {
+  const std::string indent(2 * (depth + 1), ' ');
+  if (is_scalar(json) || json.empty() || (depth > 0 && !holds_objects(json))) {
+    const std::string line = one_line(json);
+    if (is_scalar(json) || column + line.size() <= kLine) {
+      out += line;
+      return;
+    }
+  }
+  if (json.is_array() && std::all_of(json.begin(), json.end(), is_scalar)) {
+    // Numbers are filled up to the margin.
+    out += "[";
+    std::size_t at = column + 1;
+    for (std::size_t i = 0; i < json.size(); ++i) {
+      const std::string item = one_line(json[i]) + (i + 1 < json.size() ? "," : "]");
+      if (i > 0 && at + 1 + item.size() > kLine) {
+        out += "\n" + indent;
+        at = indent.size();
+      } else if (i > 0) {
+        out += ' ';
+        ++at;
+      }
+      out += item;
+      at += item.size();
+    }
+    return;
+  }
+  out += json.is_array() ? "[\n" : "{\n";
+  std::size_t i = 0;
+  for (const auto& [key, value] : json.items()) {
+    std::string start = indent;
+    if (json.is_object()) start += one_line(Json(key)) + ": ";
+    out += start;
+    write(value, depth + 1, start.size() + 1, out);
+    out += ++i < json.size() ? ",\n" : "\n";
+  }
+  out += indent.substr(2) + (json.is_array() ? "]" : "}");
 }
 
 }  // namespace
@@ -255,7 +275,7 @@ Json parse_json(std::string_view text, const std::string& name) {
 
 std::string format_json(const Json& json) {
   std::string out;
-  write(json, 0, out);
+  write(json, 0, 0, out);
   return out;
 }
 

@@ -95,6 +95,23 @@ nlohmann::json for_validator(const Json& json) {
   return nullptr;
 }
 
+// Objects that state no default of their own take those of their keys; of alternatives, the first.
+void collect_defaults(const Json& root, const Json& schema, Json& into) {
+  const Json* part = &schema_target(root, schema);
+  while (part->contains("oneOf")) part = &schema_target(root, (*part)["oneOf"][0]);
+  if (!part->contains("properties")) return;
+  for (const auto& [key, property] : (*part)["properties"].items()) {
+    const Json& target = schema_target(root, property);
+    if (target.contains("default")) {
+      into[key] = target["default"];
+      continue;
+    }
+    Json inner = Json::object();
+    collect_defaults(root, target, inner);
+    if (!inner.empty()) into[key] = std::move(inner);
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> schema_names() {
@@ -134,6 +151,26 @@ std::vector<std::string> schema_choices(const std::string& schema_name, const st
     }
   }
   return choices;
+}
+
+std::string schema_default(const std::string& schema_name, const std::string& pointer) {
+  for (const Json* part : schema_parts(loaded(schema_name), pointer)) {
+    const auto value = part->find("default");
+    if (value == part->end()) continue;
+    if (value->is_string()) return value->get<std::string>();
+    if (value->is_object()) return "";
+    if (!value->is_array()) return value->dump();
+    std::vector<std::string> items;
+    for (const Json& item : *value) items.push_back(item.is_string() ? item.get<std::string>() : item.dump());
+    return fmt::format("{}", fmt::join(items, ","));
+  }
+  return "";
+}
+
+void schema_defaults(const std::string& schema_name, Json& into) {
+  const Json& schema = loaded(schema_name);
+  into = Json::object();
+  collect_defaults(schema, schema, into);
 }
 
 }  // namespace sde::config

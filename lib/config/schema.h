@@ -33,4 +33,10 @@ void validate(const Document& document, const std::string& schema_name);
 // The values that the schema lists for the key at `pointer` ("/solver/method"); empty where it lists none.
 std::vector<std::string> schema_choices(const std::string& schema_name, const std::string& pointer);
 
+// The default that the schema states for the key at `pointer`, as text; "" where it states none.
+std::string schema_default(const std::string& schema_name, const std::string& pointer);
+
+// A configuration of all defaults that the schema states.
+void schema_defaults(const std::string& schema_name, Json& into);
+
 }  // namespace sde::config

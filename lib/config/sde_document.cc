@@ -7,6 +7,7 @@
 
 #include "base/suggest.h"
 #include "config/schema.h"
+#include "io/hdf5.h"
 
 namespace sde::config {
 namespace {
@@ -238,12 +239,21 @@ void embed_model(Document& document, const std::string& pointer, const std::vect
 
 void embed_model(Document& document, const std::string& pointer, const std::vector<DocumentKind>& kinds,
                  const ModelInput& model) {
+  Document found = model.document;
   if (model.is_hdf5) {
-    document.json()[Json::json_pointer(pointer)] = model.argument;
-    document.set_origin(pointer, model.input->name());
-    return;
+    // A fit holds an SDE; what else a model file holds (networks) is for the program to read.
+    const io::Reader reader(*model.input);
+    if (reader.kind() != "model") {
+      fail(Status::bad_data, "{}: holds kind \"{}\"; expected a model", model.input->name(), reader.kind());
+    }
+    const std::string place = model.input->name() + ": at /model/config_json";
+    found = Document(parse_json(reader.read_text("/model/config_json"), place), place, "");
+    if (!found.json().is_object() || !found.json().contains("sde")) {
+      document.json()[Json::json_pointer(pointer)] = model.argument;
+      document.set_origin(pointer, model.input->name());
+      return;
+    }
   }
-  const Document& found = model.document;
   const auto wanted = [&](DocumentKind kind) {
     return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   };
@@ -263,6 +273,16 @@ void embed_model(Document& document, const std::string& pointer, const std::vect
   if (std::optional<Problem> problem = find_problem(found.json().at(Json::json_pointer(part)), schema)) {
     found.error(part + problem->pointer, problem->sentence);
   }
+}
+
+FoundSde find_sde(const Document& document, const std::string& pointer) {
+  FoundSde found{{}, document, pointer};
+  embed_model(found.document, pointer, {DocumentKind::sde});
+  if (!found.document.json().at(Json::json_pointer(pointer)).is_object()) {
+    found.document.error(pointer, "holds no SDE; expected an SDE document or a fit");
+  }
+  found.sde = read_sde(found.document, pointer);
+  return found;
 }
 
 }  // namespace sde::config

@@ -24,4 +24,13 @@ void embed_model(Document& document, const std::string& pointer, const std::vect
 void embed_model(Document& document, const std::string& pointer, const std::vector<DocumentKind>& kinds,
                  const ModelInput& model);
 
+// The SDE at `pointer` with the place it stands in, for messages about its expressions; a name there is
+// looked up first.
+struct FoundSde {
+  SdeDocument sde;
+  Document document;
+  std::string pointer;
+};
+FoundSde find_sde(const Document& document, const std::string& pointer);
+
 }  // namespace sde::config

@@ -1,0 +1,42 @@
+// The command line and the environment, read by the table of options.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "cli/tool.h"
+#include "config/document.h"
+
+namespace sde::cli {
+
+// All options of a program: its own, then those that every program has, by what ToolInfo says it supports.
+Options all_options(const ToolInfo& info);
+void add_shared_options(const ToolInfo& info, Options& options);
+
+struct Parsed {
+  Values command;                                             // from the command line
+  Values environment;                                         // from SDE_*
+  std::map<std::string, std::vector<std::string>> arguments;  // by name
+};
+
+// Throws Error(usage) for what is not known (with a suggestion), lacks its value, or is not of its type.
+// Required arguments are not asked for here: --help and the like do without.
+Parsed parse(int argc, const char* const* argv, const ToolInfo& info, const Options& options);
+
+// Throws Error(usage), `sde-fit: DATA is missing; ...`, where a required argument was not given.
+void require_arguments(const ToolInfo& info, const Parsed& parsed);
+
+// Whether SDE_<NAME> may stand for this option.
+bool has_variable(const Option& option);
+std::string variable_name(const Option& option);  // "SDE_TIME_COLUMN"
+
+// Puts every given value of an option with a key into the configuration.
+void apply_options(const Options& options, const Values& values, config::Document& document);
+
+double parse_number(const std::string& text, const std::string& origin);
+std::int64_t parse_integer(const std::string& text, const std::string& origin);
+
+}  // namespace sde::cli
