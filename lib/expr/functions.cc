@@ -21,7 +21,7 @@ HWY_INLINE void Map(F f, const double* a, double* to, std::size_t lanes) {
   for (std::size_t i = 0; i < lanes; i += hn::Lanes(D())) hn::Store(f(hn::Load(D(), a + i)), D(), to + i);
 }
 
-void Evaluate(Op op, std::uint8_t uniform, const double* a, const double* b, double* to, std::size_t lanes) {
+void Evaluate(Op op, const double* a, const double* b, double* to, std::size_t lanes) {
   const D d;
   switch (op) {
 #define SDE_MAP(name, Name) \
@@ -35,9 +35,7 @@ void Evaluate(Op op, std::uint8_t uniform, const double* a, const double* b, dou
     default:
       break;  // power
   }
-  const std::size_t of_a = uniform & 1 ? 0 : ~std::size_t{0};  // a slot is read at its start
-  const std::size_t of_b = uniform & 2 ? 0 : ~std::size_t{0};
-  for (std::size_t i = 0; i < lanes; ++i) to[i] = apply(op, a[i & of_a], b ? b[i & of_b] : 0);
+  for (std::size_t i = 0; i < lanes; ++i) to[i] = apply(op, a[i], b[i]);
 }
 
 // Dispatch happens here, once a run.

@@ -231,13 +231,24 @@ class Builder {
     return {value(Op::divide, lane.empty ? constant(1) : lane.id, lane_below.id), negative};
   }
 
+  // Elementary functions read rows: a uniform argument beside one of lanes is written to each lane.
+  std::uint32_t broadcast(std::uint32_t id, Rank other) {
+    if (rank(id) == Rank::lane || other != Rank::lane) return id;
+    Value v;
+    v.op = Op::copy;
+    v.rank = Rank::lane;
+    v.arity = 1;
+    v.arguments = {id};
+    return intern(v);
+  }
+
   std::uint32_t power(const Node& n) {
     const std::uint32_t base = argument(n, 0), exponent = argument(n, 1);
     const Value& e = graph_.values[exponent];
     const double whole = std::floor(e.constant);
     const double rest = e.constant - whole;
     if (e.rank != Rank::constant || whole < 1 || whole > kExpandedPower || (rest != 0 && rest != 0.5)) {
-      return value(Op::power, base, exponent);
+      return value(Op::power, broadcast(base, rank(exponent)), broadcast(exponent, rank(base)));
     }
     Product result;
     std::uint32_t square = base;

@@ -121,6 +121,49 @@ std::string_view function_name(Op op) {
   return {};
 }
 
+std::string_view op_name(Op op) {
+  constexpr std::pair<Op, std::string_view> kOthers[] = {
+      {Op::add, "add"},
+      {Op::subtract, "subtract"},
+      {Op::multiply, "multiply"},
+      {Op::divide, "divide"},
+      {Op::negate, "negate"},
+      {Op::less, "less"},
+      {Op::less_equal, "less_equal"},
+      {Op::equal, "equal"},
+      {Op::not_equal, "not_equal"},
+      {Op::multiply_add, "multiply_add"},
+      {Op::multiply_subtract, "multiply_subtract"},
+      {Op::subtract_product, "subtract_product"},
+      {Op::copy, "copy"},
+  };
+  for (const auto& [other, name] : kOthers) {
+    if (other == op) return name;
+  }
+  return function_name(op);
+}
+
+std::size_t arity_of(Op op) {
+  switch (op) {
+    case Op::number:
+    case Op::symbol:
+      return 0;
+    case Op::negate:
+    case Op::copy:
+      return 1;
+    case Op::multiply_add:
+    case Op::multiply_subtract:
+    case Op::subtract_product:
+      return 3;
+    default:
+      break;
+  }
+  for (const Function& f : kFunctions) {
+    if (f.op == op) return f.arity;
+  }
+  return 2;
+}
+
 Expr raw(Op op, std::span<const Expr> arguments) {
   Node n;
   n.op = op;

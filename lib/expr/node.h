@@ -77,6 +77,8 @@ struct Function {
 std::span<const Function> functions();
 const Function* find_function(std::string_view name);  // null where there is none
 std::string_view function_name(Op op);                 // "" for operators
+std::string_view op_name(Op op);                       // of every operation, for listings
+std::size_t arity_of(Op op);
 
 // The interned node, as it stands: no simplification.
 Expr raw(Op op, std::span<const Expr> arguments);

@@ -2,11 +2,11 @@
 // outputs].
 #include "expr/program.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
-#include <limits>
 
-#include "base/error.h"
 #include "expr/graph.h"
 #include "expr/interpreter.h"
 
@@ -20,7 +20,7 @@ struct Program::Image {
   struct UniformInput {
     std::uint32_t slot, input;
   };
-  std::size_t lane_inputs = 0, uniform_inputs = 0, slots = 0, registers = 0;
+  std::size_t lane_inputs = 0, uniform_inputs = 0, slots = 0, registers = 0, lane_operations = 0;
   std::vector<bool> uniform_outputs;
   std::vector<Constant> constants;
   std::vector<UniformInput> arguments;
@@ -28,8 +28,6 @@ struct Program::Image {
 };
 
 namespace {
-
-constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
 // The values that lanes compute, in an order that keeps few of them alive: of the arguments, the one that
 // needs more registers first (Sethi & Ullman 1970, for trees; on graphs a heuristic).
@@ -79,45 +77,45 @@ std::vector<std::uint32_t> schedule(const Graph& graph) {
   return order;
 }
 
-// Gives every value of `order` a place: the row of an output where it is one, else a register, taken back
-// after the last use.
+// Where the values of `order` are kept: the row of an output where it is one; nowhere but in the accumulator
+// where the next step alone reads it; else a register, taken back after the last use.
 class Allocator {
  public:
-  Allocator(const Graph& graph, const std::vector<std::uint32_t>& order, std::size_t first_register)
-      : graph_(graph), first_(first_register), places_(graph.values.size(), kNone) {
-    std::vector<std::size_t> last_use(graph.values.size());
-    for (std::size_t at = 0; at < order.size(); ++at) {
+  Allocator(const Graph& graph, const std::vector<std::uint32_t>& order, std::size_t first)
+      : places_(graph.values.size(), kNowhere), steps_(graph.values.size(), kNowhere) {
+    std::vector<std::uint32_t> last_use(graph.values.size());
+    std::vector<bool> kept(graph.values.size()), is_output(graph.values.size());
+    for (std::uint32_t at = 0; at < order.size(); ++at) steps_[order[at]] = at;
+    for (std::uint32_t at = 0; at < order.size(); ++at) {
       const Value& v = graph.values[order[at]];
-      for (std::size_t i = 0; i < v.arity; ++i) last_use[v.arguments[i]] = at;
+      for (std::size_t i = 0; i < v.arity; ++i) {
+        last_use[v.arguments[i]] = at;
+        if (!in_accumulator(v.op, v.arguments[i], at)) kept[v.arguments[i]] = true;
+      }
+      if (is_function(v.op)) kept[order[at]] = true;
     }
-    std::vector<bool> is_output(graph.values.size());
     for (const std::uint32_t id : graph.outputs) is_output[id] = true;
+
     std::vector<std::uint32_t> free;
-    for (std::size_t at = 0; at < order.size(); ++at) {
+    for (std::uint32_t at = 0; at < order.size(); ++at) {
       const std::uint32_t id = order[at];
       const Value& v = graph.values[id];
       for (std::size_t i = 0; i < v.arity; ++i) {
         const std::uint32_t a = v.arguments[i];
-        if (places_[a] == kNone || last_use[a] != at) continue;
+        if (places_[a] == kNowhere || last_use[a] != at) continue;
         free.push_back(
-            places_[a]);  // the result may take its place: a step reads an element before it writes it
-        last_use[a] = order.size();  // an argument used twice is released once
+            places_[a]);         // the result may take its place: a step reads a vector before it writes it
+        last_use[a] = kNowhere;  // an argument used twice is released once
       }
-      if (is_output[id]) continue;
-      if (free.empty()) {
-        places_[id] = static_cast<std::uint32_t>(registers_++);
-      } else {
-        places_[id] = free.back();
-        free.pop_back();
-      }
+      if (is_output[id] || !kept[id]) continue;
+      if (free.empty()) free.push_back(static_cast<std::uint32_t>(first + registers_++));
+      places_[id] = free.back();
+      free.pop_back();
     }
-    const std::size_t first_output = first_ + registers_;
-    for (std::uint32_t& place : places_) {
-      if (place != kNone) place += static_cast<std::uint32_t>(first_);
-    }
+    const std::size_t first_output = first + registers_;
     for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
       const std::uint32_t id = graph.outputs[i];
-      if (graph.values[id].rank == Rank::lane && graph.values[id].op != Op::symbol && places_[id] == kNone) {
+      if (steps_[id] != kNowhere && places_[id] == kNowhere) {
         places_[id] = static_cast<std::uint32_t>(first_output + i);
       }
     }
@@ -126,10 +124,46 @@ class Allocator {
   std::size_t registers() const { return registers_; }
   std::uint32_t place(std::uint32_t id) const { return places_[id]; }
 
+  // Whether step `at`, which does `op`, finds the value in the accumulator.
+  bool in_accumulator(Op op, std::uint32_t id, std::uint32_t at) const {
+    return steps_[id] != kNowhere && steps_[id] + 1 == at && at % kSegment != 0 && !is_function(op);
+  }
+
  private:
-  const Graph& graph_;
-  std::size_t first_, registers_ = 0;
-  std::vector<std::uint32_t> places_;
+  static bool is_function(Op op) {
+    constexpr Kind kRows[] = {Kind::row, Kind::row, Kind::row};
+    return step_code(op, kRows) == kFunctionCode;
+  }
+
+  std::size_t registers_ = 0;
+  std::vector<std::uint32_t> places_, steps_;
+};
+
+// Appends steps, and ends a segment where it is full.
+class Writer {
+ public:
+  explicit Writer(std::vector<Step>& steps) : steps_(steps) {}
+  ~Writer() {
+    if (in_segment_ > 0) end();
+  }
+
+  void add(Step step, const Kind* kinds) {
+    if (in_segment_ == kSegment) end();
+    step.code = step_code(step.op, kinds);
+    steps_.push_back(step);
+    ++in_segment_;
+  }
+
+ private:
+  void end() {
+    Step step;
+    step.code = kEndCode;
+    steps_.push_back(step);
+    in_segment_ = 0;
+  }
+
+  std::vector<Step>& steps_;
+  std::size_t in_segment_ = 0;
 };
 
 }  // namespace
@@ -151,49 +185,60 @@ Program::Program(const std::vector<Expr>& outputs, const std::vector<std::string
     if (!needed[id]) continue;
     for (std::size_t i = 0; i < values[id].arity; ++i) needed[values[id].arguments[i]] = true;
   }
-  std::vector<std::uint32_t> slots(values.size(), kNone);
-  for (std::size_t id = 0; id < values.size(); ++id) {
-    const Value& v = values[id];
-    if (!needed[id] || v.rank == Rank::lane) continue;
-    const std::uint32_t slot = slots[id] = static_cast<std::uint32_t>(image->slots++);
-    if (v.op == Op::number) {
-      image->constants.push_back({slot, v.constant});
-    } else if (v.op == Op::symbol) {
-      image->arguments.push_back({slot, v.input});
-    } else {
-      Step step{v.op, 0, slot, {}};
-      for (std::size_t i = 0; i < v.arity; ++i) step.from[i] = slots[v.arguments[i]];
-      image->uniform_steps.push_back(step);
+  std::vector<std::uint32_t> slots(values.size(), kNowhere);
+  {
+    Writer writer(image->uniform_steps);
+    for (std::size_t id = 0; id < values.size(); ++id) {
+      const Value& v = values[id];
+      if (!needed[id] || v.rank == Rank::lane) continue;
+      const std::uint32_t slot = slots[id] = static_cast<std::uint32_t>(image->slots++);
+      if (v.op == Op::number) {
+        image->constants.push_back({slot, v.constant});
+      } else if (v.op == Op::symbol) {
+        image->arguments.push_back({slot, v.input});
+      } else {  // the same handlers on one quantum of equal lanes
+        Step step{0, v.op, slot, {}};
+        constexpr Kind kSlots[] = {Kind::slot, Kind::slot, Kind::slot};
+        for (std::size_t i = 0; i < v.arity; ++i) step.from[i] = slots[v.arguments[i]];
+        writer.add(step, kSlots);
+      }
     }
   }
 
   const std::size_t first_input = image->slots;
   const Allocator allocator(graph, order, first_input + lane_inputs.size());
   image->registers = allocator.registers();
+  image->lane_operations = order.size();
   const std::size_t first_output = first_input + lane_inputs.size() + image->registers;
-  const auto read = [&](Step& step, std::size_t i, std::uint32_t id) {
+  Writer writer(image->lane_steps);
+  const auto locate = [&](std::uint32_t id, std::uint32_t& from) {
     const Value& v = values[id];
     if (v.rank != Rank::lane) {
-      step.uniform |= static_cast<std::uint8_t>(1u << i);
-      step.from[i] = slots[id];
-    } else {
-      step.from[i] =
-          v.op == Op::symbol ? static_cast<std::uint32_t>(first_input + v.input) : allocator.place(id);
+      from = slots[id];
+      return Kind::slot;
     }
+    from = v.op == Op::symbol ? static_cast<std::uint32_t>(first_input + v.input) : allocator.place(id);
+    return Kind::row;
   };
-  for (const std::uint32_t id : order) {
-    Step step{values[id].op, 0, allocator.place(id), {}};
-    for (std::size_t i = 0; i < values[id].arity; ++i) read(step, i, values[id].arguments[i]);
-    image->lane_steps.push_back(step);
+  for (std::uint32_t at = 0; at < order.size(); ++at) {
+    const Value& v = values[order[at]];
+    Step step{0, v.op, allocator.place(order[at]), {}};
+    Kind kinds[3] = {};
+    for (std::size_t i = 0; i < v.arity; ++i) {
+      if (!allocator.in_accumulator(v.op, v.arguments[i], at))
+        kinds[i] = locate(v.arguments[i], step.from[i]);
+    }
+    writer.add(step, kinds);
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
     const std::uint32_t id = graph.outputs[i];
     image->uniform_outputs.push_back(values[id].rank != Rank::lane);
     const auto row = static_cast<std::uint32_t>(first_output + i);
-    if (allocator.place(id) == row) continue;
-    Step step{Op::copy, 0, row, {}};
-    read(step, 0, id);
-    image->lane_steps.push_back(step);
+    if (values[id].rank == Rank::lane && values[id].op != Op::symbol && allocator.place(id) == row) continue;
+    Step step{0, Op::copy, row, {}};
+    const Kind kind = locate(id, step.from[0]);
+    writer.add(step, &kind);
+    ++image->lane_operations;
   }
   image_ = std::move(image);
 }
@@ -205,7 +250,30 @@ bool Program::output_is_uniform(std::size_t i) const {
   return image_->uniform_outputs.at(i);
 }
 std::size_t Program::lane_operations() const {
-  return image_ ? image_->lane_steps.size() : 0;
+  return image_ ? image_->lane_operations : 0;
+}
+
+std::string Program::listing() const {
+  std::string text;
+  if (!image_) return text;
+  const auto name = [&](std::size_t place) {
+    std::size_t i = place;
+    if (i < image_->slots) return fmt::format("u{}", i);
+    if ((i -= image_->slots) < image_->lane_inputs) return fmt::format("x{}", i);
+    if ((i -= image_->lane_inputs) < image_->registers) return fmt::format("r{}", i);
+    return fmt::format("y{}", i - image_->registers);
+  };
+  for (const Step& step : image_->lane_steps) {
+    if (step.code == kEndCode) continue;
+    text += step.to == kNowhere ? "acc" : name(step.to);
+    text += fmt::format(" = {}(", op_name(step.op));
+    for (std::size_t i = 0; i < arity_of(step.op); ++i) {
+      const bool accumulator = argument_kind(step.code, i) == Kind::accumulator;
+      text += fmt::format("{}{}", i > 0 ? ", " : "", accumulator ? "acc" : name(step.from[i]));
+    }
+    text += ")\n";
+  }
+  return text;
 }
 
 void Program::run(const double* const* inputs, std::span<const double> uniforms, double* const* outputs,
@@ -214,7 +282,7 @@ void Program::run(const double* const* inputs, std::span<const double> uniforms,
   if (!image_) return;
   const Image& image = *image_;
   assert(uniforms.size() == image.uniform_inputs);
-  const std::size_t size = image.slots * kSlot + image.registers * kChunk;
+  const std::size_t size = image.slots * kSlot + image.registers * kTile;
   if (workspace.memory.size() < size) workspace.memory.resize(size);
   const std::size_t rows = image.lane_inputs + image.registers + image.uniform_outputs.size();
   if (workspace.addresses.size() < image.slots + rows) workspace.addresses.resize(image.slots + rows);
@@ -226,20 +294,17 @@ void Program::run(const double* const* inputs, std::span<const double> uniforms,
   double** const output = input + image.lane_inputs + image.registers;
   for (std::size_t i = 0; i < image.lane_inputs; ++i)
     input[i] = const_cast<double*>(inputs[i]);  // never written
-  for (double** r = input + image.lane_inputs; r != output; ++r, memory += kChunk) *r = memory;
+  for (double** r = input + image.lane_inputs; r != output; ++r, memory += kTile) *r = memory;
   for (std::size_t i = 0; i < image.uniform_outputs.size(); ++i) output[i] = outputs[i];
 
   const Interpreter execute = interpreter();
   const FunctionKernel functions = function_kernel();
   for (const auto& c : image.constants) std::fill_n(table[c.slot], kSlot, c.value);
   for (const auto& a : image.arguments) std::fill_n(table[a.slot], kSlot, uniforms[a.input]);
-  execute(image.uniform_steps.data(), image.uniform_steps.size(), table, kSlot, functions);
-  for (std::size_t done = 0; done < lanes; done += kChunk) {
-    execute(image.lane_steps.data(), image.lane_steps.size(), table, std::min(kChunk, lanes - done),
-            functions);
-    for (std::size_t i = 0; i < image.lane_inputs; ++i) input[i] += kChunk;
-    for (std::size_t i = 0; i < image.uniform_outputs.size(); ++i) output[i] += kChunk;
-  }
+  execute(image.uniform_steps.data(), image.uniform_steps.size(), table, {}, {}, kSlot, functions);
+  const Moving in{image.slots, image.lane_inputs};
+  const Moving out{image.slots + image.lane_inputs + image.registers, image.uniform_outputs.size()};
+  execute(image.lane_steps.data(), image.lane_steps.size(), table, in, out, lanes, functions);
 }
 
 }  // namespace sde::expr

@@ -42,6 +42,11 @@ class Program {
   bool output_is_uniform(std::size_t i) const;  // the same for all lanes (still written to every lane)
   std::size_t lane_operations() const;          // vector operations a lane: what a run costs
 
+  // One line a step of the lanes, such as `r0 = multiply_add(u2, acc, x0)`: x inputs, u uniform values, r
+  // registers, y outputs, acc the result of the step before. For tests and for those who want to know what a
+  // model costs.
+  std::string listing() const;
+
   // inputs[i] and outputs[i] point to `lanes` doubles, aligned; lanes is a multiple of kLaneQuantum. Outputs
   // may not overlap inputs or one another. Safe to call from many threads, each with its own workspace.
   void run(const double* const* inputs, std::span<const double> uniforms, double* const* outputs,
