@@ -1,8 +1,9 @@
 // The layout everything computes on: [row][lane], the lanes of a row side by side in memory.
 //
-// A row is a component of the state (or of a noise, a feature of a network, an entry of a matrix); a lane is a path
-// (or a sample, a transition). The number of lanes is a multiple of kLaneQuantum, so that kernels work on whole vectors
-// and never see a tail; a caller with fewer paths fills the spare lanes with copies of a valid one and ignores them.
+// A row is a component of the state (or of a noise, a feature of a network, an entry of a matrix); a lane is
+// a path (or a sample, a transition). The number of lanes is a multiple of kLaneQuantum, so that kernels work
+// on whole vectors and never see a tail; a caller with fewer paths fills the spare lanes with copies of a
+// valid one and ignores them.
 #pragma once
 
 #include <algorithm>
@@ -36,11 +37,7 @@ struct BlockView {
     assert(first + count <= rows);
     return {data + first * stride, count, lanes, stride};
   }
-  operator BlockView<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data, rows, lanes, stride};
-  }
+  operator BlockView<const T>() const requires(!std::is_const_v<T>) { return {data, rows, lanes, stride}; }
 };
 
 using Block = BlockView<double>;

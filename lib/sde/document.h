@@ -1,4 +1,5 @@
-// An SDE as its user writes it: names and expressions, not yet parsed. The JSON form is schemas/sde.schema.json.
+// An SDE as its user writes it: names and expressions, not yet parsed. The JSON form is
+// schemas/sde.schema.json.
 #pragma once
 
 #include <optional>
@@ -43,8 +44,8 @@ struct TimeDocument {
 struct SdeDocument {
   std::string name;
   std::string description;
-  std::string source;             // where the model comes from: author, year, place
-  std::string calculus = "ito";   // or "stratonovich"
+  std::string source;                                      // where the model comes from: author, year, place
+  std::string calculus = "ito";                            // or "stratonovich"
   std::vector<std::pair<std::string, double>> parameters;  // in the document's order
   std::vector<StateDocument> states;
   std::vector<std::string> noises;  // in the document's order, then the components' own ones

@@ -27,13 +27,14 @@ const char* to_string(NoiseKind kind);
 
 // The time of a block: one for all lanes, or one each (adaptive steps).
 struct BlockTime {
-  double value = 0;                // where lanes is null
+  double value = 0;  // where lanes is null
   const double* lanes = nullptr;
 
   double at(std::size_t lane) const { return lanes ? lanes[lane] : value; }
 };
 
-// Memory of one thread that an Sde may use while it evaluates; an Sde itself is immutable and shared by threads.
+// Memory of one thread that an Sde may use while it evaluates; an Sde itself is immutable and shared by
+// threads.
 struct SdeWorkspace {
   expr::Workspace program;
   StateBlock<double> block;
@@ -51,8 +52,8 @@ class Sde {
   virtual Calculus calculus() const = 0;
   virtual NoiseKind noise_kind() const = 0;
 
-  // G is stored as its diagonal, dimension() rows, where diagonal_storage(); else dimension() * noises() rows,
-  // entry (i, k) in row i * noises() + k.
+  // G is stored as its diagonal, dimension() rows, where diagonal_storage(); else dimension() * noises()
+  // rows, entry (i, k) in row i * noises() + k.
   virtual bool diagonal_storage() const = 0;
   std::size_t diffusion_rows() const { return diagonal_storage() ? dimension() : dimension() * noises(); }
 
@@ -64,7 +65,8 @@ class Sde {
     diffusion(t, x, g, workspace);
   }
 
-  // For diagonal storage: row i is G_ii dG_ii/dx_i, the Milstein term. False from the query where it is not known.
+  // For diagonal storage: row i is G_ii dG_ii/dx_i, the Milstein term. False from the query where it is not
+  // known.
   virtual bool has_milstein_term() const { return false; }
   virtual void coefficients_and_milstein(BlockTime t, ConstBlock x, Block f, Block g, Block gdg,
                                          SdeWorkspace& workspace) const;
