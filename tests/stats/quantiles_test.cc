@@ -1,0 +1,66 @@
+#include "stats/quantiles.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "random/stream.h"
+
+namespace sde {
+namespace {
+
+// Values with a heavy upper tail around a large offset: what a relative error would serve badly.
+std::vector<double> sample(std::size_t n) {
+  const Stream stream = make_stream(5, Purpose::test);
+  std::vector<double> values;
+  for (std::size_t i = 0; i < n; ++i) values.push_back(1e4 + std::exp(1.5 * normal_pair(stream, i, 0)[0]));
+  return values;
+}
+
+double exact_quantile(std::vector<double> sorted, double p) {
+  std::sort(sorted.begin(), sorted.end());
+  const double rank = p * static_cast<double>(sorted.size() - 1);
+  const auto low = static_cast<std::size_t>(rank);
+  const double w = rank - static_cast<double>(low);
+  return sorted[low] + w * (sorted[std::min(low + 1, sorted.size() - 1)] - sorted[low]);
+}
+
+TEST(QuantileSketch, KeepsTheErrorThatItPromises) {
+  const std::vector<double> values = sample(100000);
+  const auto [centre, scale] = centre_and_scale({values.data(), 256});
+  QuantileSketch sketch(centre, scale);
+  sketch.add(values.data(), values.size());
+  for (double p : {0.001, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999}) {
+    const double allowed = 2 * sketch.resolution(p);
+    EXPECT_NEAR(sketch.quantile(p), exact_quantile(values, p), allowed) << p;
+    EXPECT_LE(allowed, 0.01 * std::max(scale, std::abs(exact_quantile(values, p) - centre))) << p;
+  }
+}
+
+TEST(QuantileSketch, MergesToTheBitsOfTheWhole) {
+  const std::vector<double> values = sample(5000);
+  QuantileSketch whole(1e4, 1), a(1e4, 1), b(1e4, 1);
+  whole.add(values.data(), values.size());
+  b.add(values.data() + 1234, values.size() - 1234);
+  a.add(values.data(), 1234);
+  b.merge(a);
+  for (double p : {0.01, 0.3, 0.5, 0.99}) EXPECT_EQ(whole.quantile(p), b.quantile(p));
+}
+
+TEST(QuantileSketch, OfConstantsAndExtremes) {
+  QuantileSketch constant(5, 0);
+  for (int i = 0; i < 10; ++i) constant.add(5);
+  EXPECT_EQ(constant.quantile(0.5), 5);
+  QuantileSketch wide(0, 1);
+  wide.add(-1e300);
+  wide.add(1e300);
+  wide.add(std::nan(""));
+  EXPECT_EQ(wide.count(), 2u);
+  EXPECT_LT(wide.quantile(1e-9), -1e299);
+  EXPECT_GT(wide.quantile(1 - 1e-12), 1e299);
+  EXPECT_TRUE(std::isnan(QuantileSketch(0, 1).quantile(0.5)));
+}
+
+}  // namespace
+}  // namespace sde
