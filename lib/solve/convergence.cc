@@ -1,0 +1,326 @@
+#include "solve/convergence.h"
+
+#include <fmt/format.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <mutex>
+#include <numbers>
+
+#include "base/error.h"
+#include "brownian/grid.h"
+#include "sde/law.h"
+#include "solve/ensemble.h"
+#include "solve/stepper.h"
+#include "stats/moments.h"
+
+namespace sde {
+
+using expr::Expr;
+
+SdeExpressions suited(const SdeExpressions& sde, const Method& method) {
+  std::string reason = refusal(method, sde.calculus, sde.noise_kind);
+  if (reason.empty()) return sde;
+  const Calculus other = sde.calculus == Calculus::ito ? Calculus::stratonovich : Calculus::ito;
+  if (refusal(method, other, sde.noise_kind).empty()) return converted(sde, other);
+  fail(Status::usage, "/solver/method: {}", reason);
+}
+
+StrongSolution known_solution(const SdeExpressions& given) {
+  const SdeExpressions sde = converted(given, Calculus::ito);
+  const LawRecognition law = recognise_law(sde);
+  if (!law.known()) return {};
+  StrongSolution solution;
+  for (std::size_t i = 0; i < sde.dimension(); ++i) {
+    const ScalarLaw& c = law.components[i];
+    if (c.kind != LawKind::geometric) return {};
+    std::size_t noise = 0;
+    while (sde.diffusion[i][noise].is_zero()) ++noise;
+    solution.push_back(fmt::format("{0}*exp(({1} - ({2})^2/2)*t + ({2})*W_{3})", sde.states[i],
+                                   expr::to_string(c.slope), expr::to_string(c.scale), sde.noises[noise]));
+  }
+  return solution;
+}
+
+namespace {
+
+constexpr std::size_t kLanes = kLeafPaths;
+constexpr std::size_t kGroups = 32;  // of leaves, for the jackknife
+
+// The end states of all step sizes and of the reference, path by path.
+class Measurement {
+ public:
+  Measurement(const SdeDocument& document, const SdeExpressions& sde, const StrongSolution& solution,
+              const ConvergenceOptions& options, const Hooks& hooks)
+      : sde_(suited(sde, *options.method)),
+        options_(options),
+        hooks_(hooks),
+        initial_(document),
+        stepper_(make_stepper(sde_, *options.method)),
+        solved_(!solution.empty()) {
+    std::sort(options_.steps.begin(), options_.steps.end());
+    if (options_.steps.size() < 3) fail(Status::usage, "/levels: three step counts or more make a slope");
+    fine_ = options_.steps.back();
+    for (std::uint64_t n : options_.steps)
+      if (n == 0 || fine_ % n != 0)
+        fail(Status::usage, "/levels: every step count must divide the largest, {} (got {})", fine_, n);
+    if (solved_) {
+      compile_solution(solution);
+      result_.reference = "exact solution";
+    } else {
+      fine_ *= options_.refinement;
+      const Method& best = reference_method();
+      reference_sde_ = suited(sde, best);
+      reference_ = make_stepper(reference_sde_, best);
+      result_.reference = fmt::format("{} with {} steps", best.name, fine_);
+    }
+    if (static_cast<double>(fine_) * static_cast<double>(sde_.noises.size()) * kLanes * 8 > 1e9)
+      fail(Status::usage, "/levels: the increments of {} steps do not fit in memory; use fewer", fine_);
+    // Per level: the norm of the error, then the signed error of each state; last, the size of each state.
+    width_ = 1 + sde_.dimension();
+    quantities_ = options_.steps.size() * width_ + sde_.dimension();
+  }
+
+  ConvergenceResult operator()() {
+    std::vector<MomentTree> groups(kGroups, MomentTree(quantities_));
+    std::mutex mutex;
+    std::atomic<bool> stopped{false};
+    const std::uint64_t leaves = (options_.paths + kLanes - 1) / kLanes;
+    if (leaves < 2 * kGroups)
+      fail(Status::usage, "/paths: an order with an interval takes {} paths or more (got {})",
+           2 * kGroups * kLanes, options_.paths);
+    std::uint64_t done = 0;
+    tbb::parallel_for(std::uint64_t{0}, leaves, [&](std::uint64_t leaf) {
+      if (stopped || hooks_.stopped()) {
+        stopped = true;
+        return;
+      }
+      std::vector<Moments> moments = run_leaf(leaf);
+      const std::scoped_lock lock(mutex);
+      groups[leaf % kGroups].add(leaf / kGroups, std::move(moments));
+      hooks_.report(++done, leaves);
+    });
+    result_.interrupted = stopped;
+    if (!stopped) evaluate(groups);
+    return std::move(result_);
+  }
+
+ private:
+  const Method& reference_method() const {
+    for (const char* name : {"milstein", "heun"}) {
+      const Method& method = find_method(name);
+      if (refusal(method, sde_.calculus, sde_.noise_kind).empty()) return method;
+    }
+    return *options_.method;
+  }
+
+  void compile_solution(const StrongSolution& solution) {
+    std::vector<std::string> lanes = sde_.states, known, uniforms = sde_.parameters;
+    for (const std::string& noise : sde_.noises) lanes.push_back("W_" + noise);
+    uniforms.emplace_back("t");
+    known = lanes;
+    known.insert(known.end(), uniforms.begin(), uniforms.end());
+    std::vector<Expr> outputs;
+    for (const std::string& text : solution) outputs.push_back(expr::parse(text, known));
+    solution_ = expr::Program(outputs, lanes, uniforms);
+  }
+
+  // Walks `n` steps with the sums of the fine increments.
+  void walk(const Stepper& stepper, std::uint64_t n, const AlignedVector<double>& fine, StateBlock<double>& x,
+            StepWorkspace& w) const {
+    const std::size_t row = sde_.noises.size() * kLanes;
+    const std::uint64_t group = fine_ / n;
+    const double h = (options_.end - options_.start) / static_cast<double>(n);
+    AlignedVector<double> sum(row);
+    StateBlock<double> next(x.rows(), kLanes), before;
+    for (std::uint64_t i = 0; i < n; ++i) {
+      std::copy_n(fine.data() + i * group * row, row, sum.data());
+      for (std::uint64_t j = 1; j < group; ++j)
+        for (std::size_t k = 0; k < row; ++k) sum[k] += fine[(i * group + j) * row + k];
+      StepInput input;
+      input.t.value = options_.start + static_cast<double>(i) * h;
+      input.h.value = h;
+      input.x = x.view();
+      input.dW = sum.data();
+      stepper.step(input, next, nullptr, w);
+      if (needs_domains(sde_.domains)) apply_domains(sde_.domains, x, next);
+      std::swap(x, next);
+    }
+  }
+
+  std::vector<Moments> run_leaf(std::uint64_t leaf) const {
+    const std::uint64_t first = leaf * kLanes;
+    const std::size_t paths =
+        static_cast<std::size_t>(std::min<std::uint64_t>(kLanes, options_.paths - first));
+    const std::size_t dimension = sde_.dimension(), noises = sde_.noises.size(), row = noises * kLanes;
+    StepWorkspace w;
+    AlignedVector<double> fine(fine_ * row);
+    if (noises > 0) {
+      BrownianGrid brownian(options_.seed, noises, kLanes);
+      brownian.start(first);
+      const double h = (options_.end - options_.start) / static_cast<double>(fine_);
+      for (std::uint64_t i = 0; i < fine_; ++i)
+        std::copy_n(brownian.increments(i, h), row, fine.data() + i * row);
+    }
+    StateBlock<double> start(dimension, kLanes), exact(dimension, kLanes);
+    initial_.fill(options_.seed, first, start);
+    if (solved_) {
+      solve(fine, start, exact, w);
+    } else {
+      exact = start;
+      walk(*reference_, fine_, fine, exact, w);
+    }
+
+    std::vector<Moments> moments(quantities_);
+    AlignedVector<double> norm(kLanes), error(kLanes);
+    for (std::size_t level = 0; level < options_.steps.size(); ++level) {
+      StateBlock<double> x = start;
+      walk(*stepper_, options_.steps[level], fine, x, w);
+      std::fill(norm.begin(), norm.end(), 0.0);
+      for (std::size_t i = 0; i < dimension; ++i) {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+          error[lane] = x.row(i)[lane] - exact.row(i)[lane];
+          norm[lane] += error[lane] * error[lane];
+        }
+        moments[level * width_ + 1 + i] = leaf_moments(error.data(), paths);
+      }
+      for (double& n : norm) n = std::sqrt(n);
+      moments[level * width_] = leaf_moments(norm.data(), paths);
+    }
+    for (std::size_t i = 0; i < dimension; ++i) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) error[lane] = std::abs(exact.row(i)[lane]);
+      moments[options_.steps.size() * width_ + i] = leaf_moments(error.data(), paths);
+    }
+    return moments;
+  }
+
+  void solve(const AlignedVector<double>& fine, const StateBlock<double>& start, StateBlock<double>& exact,
+             StepWorkspace& w) const {
+    const std::size_t row = sde_.noises.size() * kLanes;
+    AlignedVector<double> total(row, 0.0);
+    for (std::uint64_t i = 0; i < fine_; ++i)
+      for (std::size_t k = 0; k < row; ++k) total[k] += fine[i * row + k];
+    std::vector<const double*> inputs;
+    std::vector<double*> outputs;
+    for (std::size_t i = 0; i < start.rows(); ++i) inputs.push_back(start.row(i));
+    for (std::size_t k = 0; k < sde_.noises.size(); ++k) inputs.push_back(total.data() + k * kLanes);
+    for (std::size_t i = 0; i < exact.rows(); ++i) outputs.push_back(exact.row(i));
+    std::vector<double> uniforms = sde_.parameter_values;
+    uniforms.push_back(options_.end - options_.start);
+    solution_.run(inputs.data(), uniforms, outputs.data(), kLanes, w.sde.program);
+  }
+
+  // What the moments say: the errors of every level.
+  struct Levels {
+    std::vector<ErrorLevel> strong, weak;
+    double size = 0;  // of the states
+  };
+
+  Levels levels_of(const std::vector<Moments>& total) const {
+    const std::size_t dimension = sde_.dimension();
+    Levels levels;
+    for (std::size_t i = 0; i < dimension; ++i)
+      levels.size = std::max(levels.size, total[options_.steps.size() * width_ + i].mean);
+    for (std::size_t level = 0; level < options_.steps.size(); ++level) {
+      const double h = (options_.end - options_.start) / static_cast<double>(options_.steps[level]);
+      const Moments* m = total.data() + level * width_;
+      levels.strong.push_back({h, m->mean, m->stderr_of_mean()});
+      ErrorLevel weak{h, 0, 0};
+      for (std::size_t i = 0; i < dimension; ++i)
+        if (std::abs(m[1 + i].mean) >= weak.error)
+          weak = {h, std::abs(m[1 + i].mean), m[1 + i].stderr_of_mean()};
+      levels.weak.push_back(weak);
+    }
+    return levels;
+  }
+
+  static std::vector<ErrorLevel> kept(const std::vector<ErrorLevel>& levels, const std::vector<bool>& keep) {
+    std::vector<ErrorLevel> result;
+    for (std::size_t i = 0; i < levels.size(); ++i)
+      if (keep[i]) result.push_back(levels[i]);
+    return result;
+  }
+
+  // The levels share their paths, so that their errors are correlated: the slope's standard error comes from
+  // a jackknife over groups of paths. To it is added how far the slope is from its limit: the next term of
+  // the error's expansion is half an order higher, so that leaving out the coarsest level (halving steps)
+  // takes a slope a fraction 1 - 1/sqrt(2) of the way, and what is left is the movement over sqrt(2) - 1.
+  Slope slope_of(const std::vector<ErrorLevel>& all,
+                 const std::vector<std::vector<ErrorLevel>>& without) const {
+    Slope slope = fit_slope(all, options_.confidence);
+    double mean = 0, squares = 0;
+    std::vector<double> values;
+    for (const auto& levels : without) values.push_back(fit_slope(levels, options_.confidence).value);
+    for (double v : values) mean += v / static_cast<double>(values.size());
+    for (double v : values) squares += (v - mean) * (v - mean);
+    const double groups = static_cast<double>(values.size());
+    const double jackknife = std::sqrt(squares * (groups - 1) / groups);
+    const auto coarsest = std::max_element(
+        all.begin(), all.end(), [](const ErrorLevel& a, const ErrorLevel& b) { return a.step < b.step; });
+    std::vector<ErrorLevel> finer = all;
+    finer.erase(finer.begin() + (coarsest - all.begin()));
+    const double curvature = finer.size() < 2 ? 0 : slope.value - fit_slope(finer, options_.confidence).value;
+    slope.standard_error = std::hypot(jackknife, curvature / (std::numbers::sqrt2 - 1));
+    const double half = normal_quantile_two_sided(options_.confidence) * slope.standard_error;
+    slope.low = slope.value - half;
+    slope.high = slope.value + half;
+    return slope;
+  }
+
+  void evaluate(const std::vector<MomentTree>& groups) {
+    std::vector<std::vector<Moments>> totals;
+    for (const MomentTree& group : groups) totals.push_back(group.total());
+    const auto merge_without = [&](std::size_t left_out) {
+      std::vector<Moments> total(quantities_);
+      for (std::size_t g = 0; g < totals.size(); ++g)
+        for (std::size_t q = 0; g != left_out && q < quantities_; ++q)
+          total[q] = merged(total[q], totals[g][q]);
+      return total;
+    };
+    const Levels all = levels_of(merge_without(kGroups));
+    result_.strong = all.strong;
+    result_.weak = all.weak;
+    result_.strong_claim = strong_order(*options_.method, sde_.noise_kind);
+    result_.weak_claim =
+        sde_.noise_kind == NoiseKind::none ? options_.method->ode_order : options_.method->weak_order;
+    double worst = 0;
+    for (const ErrorLevel& level : all.strong) worst = std::max(worst, level.error);
+    for (const ErrorLevel& level : all.weak)
+      result_.resolved.push_back(level.error > 4 * level.standard_error && level.error > 0);
+    // Rounding of some thousand steps.
+    result_.exact = worst <= 1e-12 * std::max(all.size, 1e-300);
+    if (result_.exact) return;
+    std::vector<std::vector<ErrorLevel>> strong, weak;
+    for (std::size_t g = 0; g < kGroups; ++g) {
+      const Levels levels = levels_of(merge_without(g));
+      strong.push_back(levels.strong);
+      weak.push_back(kept(levels.weak, result_.resolved));
+    }
+    result_.strong_slope = slope_of(all.strong, strong);
+    const std::vector<ErrorLevel> resolved = kept(all.weak, result_.resolved);
+    if (resolved.size() >= 3) result_.weak_slope = slope_of(resolved, weak);
+  }
+
+  SdeExpressions sde_, reference_sde_;
+  ConvergenceOptions options_;
+  const Hooks& hooks_;
+  InitialStates initial_;
+  std::unique_ptr<Stepper> stepper_, reference_;
+  bool solved_;
+  expr::Program solution_;
+  std::uint64_t fine_ = 0;
+  std::size_t width_ = 0, quantities_ = 0;
+  ConvergenceResult result_;
+};
+
+}  // namespace
+
+ConvergenceResult measure_convergence(const SdeDocument& document, const SdeExpressions& sde,
+                                      const StrongSolution& solution, const ConvergenceOptions& options,
+                                      const Hooks& hooks) {
+  return Measurement(document, sde, solution, options, hooks)();
+}
+
+}  // namespace sde

@@ -1,0 +1,104 @@
+#include "solve/method.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/suggest.h"
+
+namespace sde {
+
+const std::vector<Method>& methods() {
+  using enum MethodFamily;
+  using enum NoiseKind;
+  static const std::vector<Method> table = {
+      {"euler-maruyama", "Euler-Maruyama, Ito", explicit_sde, true, false, general, 0.5, 0.5, 1, 1, 1, false,
+       "Maruyama 1955; Kloeden & Platen 1992, section 10.2"},
+      {"milstein", "Milstein with derivatives formed symbolically, either calculus", explicit_sde, true, true,
+       diagonal, 1, 1, 1, 1, 1, false, "Milstein 1974; Kloeden & Platen 1992, eq. 10.3.1"},
+      {"heun", "stochastic Heun, Stratonovich; the second-order method on an ODE", explicit_sde, false, true,
+       general, 0.5, 1, 1, 1, 2, false, "Ruemelin 1982; Kloeden & Platen 1992, section 15.5"},
+      {"exact", "draws from the exact transition law: OU, GBM, CIR", exact, true, true, general, 0, 0, 0, 0,
+       0, false, "Glasserman 2003, chapter 3"},
+      {"euler", "explicit Euler for an ODE", explicit_ode, true, true, none, 0, 0, 0, 0, 1, false,
+       "Euler 1768"},
+      {"rk4", "the classical Runge-Kutta method for an ODE", explicit_ode, true, true, none, 0, 0, 0, 0, 4,
+       false, "Kutta 1901"},
+      {"dopri5", "Dormand-Prince 5(4) for an ODE, fixed or adaptive steps", explicit_ode, true, true, none, 0,
+       0, 0, 0, 5, true, "Dormand & Prince 1980"},
+  };
+  return table;
+}
+
+const Method& find_method(const std::string& name) {
+  for (const Method& method : methods())
+    if (name == method.name) return method;
+  fail(Status::usage, "unknown method \"{}\"{}", name, suggestion(name, method_names()));
+}
+
+std::vector<std::string> method_names() {
+  std::vector<std::string> names;
+  for (const Method& method : methods()) names.emplace_back(method.name);
+  return names;
+}
+
+namespace {
+
+// Whether noise of kind `kind` is among what `most_general` allows: a single Brownian motion on one component
+// is also diagonal, and commutative noise includes scalar and diagonal.
+bool fits(NoiseKind kind, NoiseKind most_general) {
+  if (most_general == NoiseKind::diagonal && kind == NoiseKind::scalar) return false;
+  return kind <= most_general;
+}
+
+bool allows(const Method& method, Calculus calculus, NoiseKind kind) {
+  // With additive noise the two calculi are the same process.
+  const bool same = kind == NoiseKind::none || kind == NoiseKind::additive;
+  const bool calculus_fits = same || (calculus == Calculus::ito ? method.ito : method.stratonovich);
+  return calculus_fits && fits(kind, method.most_general);
+}
+
+}  // namespace
+
+std::string refusal(const Method& method, Calculus calculus, NoiseKind kind) {
+  if (allows(method, calculus, kind)) return "";
+  std::vector<std::string> fitting;
+  for (const Method& other : methods())
+    if (other.family != MethodFamily::exact && allows(other, calculus, kind))
+      fitting.emplace_back(other.name);
+  const std::string reason =
+      fits(kind, method.most_general)
+          ? fmt::format("{} does not converge to the {} solution of an SDE with {} noise", method.name,
+                        calculus == Calculus::ito ? "Ito" : "Stratonovich", to_string(kind))
+          : fmt::format("{} is for {} and this SDE has {} noise", method.name,
+                        method.most_general == NoiseKind::none
+                            ? std::string("ODEs")
+                            : fmt::format("noise up to {}", to_string(method.most_general)),
+                        to_string(kind));
+  return fmt::format("{}; use {}", reason, fmt::join(fitting, ", "));
+}
+
+MethodChoice choose_method(const SdeExpressions& sde) {
+  if (sde.noise_kind == NoiseKind::none) return {&find_method("dopri5"), "there is no noise"};
+  if (allows(find_method("milstein"), sde.calculus, sde.noise_kind))
+    return {&find_method("milstein"),
+            fmt::format("the noise is {}, where it has strong order 1", to_string(sde.noise_kind))};
+  if (sde.calculus == Calculus::stratonovich)
+    return {&find_method("heun"),
+            fmt::format("the calculus is Stratonovich and the noise {}", to_string(sde.noise_kind))};
+  return {&find_method("euler-maruyama"), fmt::format("the noise is {}", to_string(sde.noise_kind))};
+}
+
+double strong_order(const Method& method, NoiseKind kind) {
+  switch (kind) {
+    case NoiseKind::none:
+      return method.ode_order;
+    case NoiseKind::additive:
+      return method.strong_additive;
+    case NoiseKind::general:
+      return method.strong_general;
+    default:
+      return method.strong_commutative;
+  }
+}
+
+}  // namespace sde

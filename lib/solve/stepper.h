@@ -1,0 +1,65 @@
+// One step of a method on a block of paths.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/block.h"
+#include "sde/expressions.h"
+#include "sde/sde.h"
+#include "solve/method.h"
+
+namespace sde {
+
+struct StepInput {
+  BlockTime t;                 // at the start of the step
+  BlockTime h;                 // its length, negative to go back in time (ODEs only)
+  ConstBlock x;                // [dimension][lane]
+  const double* dW = nullptr;  // [noise][lane], variance h; null for ODEs
+  // Address of the step's random numbers, for methods that draw more than increments: lane i is path first_id
+  // + i.
+  std::uint64_t seed = 0, first_id = 0, number = 0;
+};
+
+// Memory of one thread for stepping; the stepper itself is immutable and shared.
+struct StepWorkspace {
+  SdeWorkspace sde;
+  std::vector<StateBlock<double>> vectors;
+  AlignedVector<double> uniforms, times;
+  std::vector<const double*> inputs;
+  std::vector<double*> outputs;
+};
+
+class Stepper {
+ public:
+  virtual ~Stepper() = default;
+
+  virtual std::size_t dimension() const = 0;
+  virtual std::size_t noises() const = 0;
+  virtual bool has_error_estimate() const { return false; }
+  // Evaluations of the drift a step.
+  virtual std::size_t evaluations() const = 0;
+
+  // Writes the next state to `next` and, where `error` is given and the method has one, the estimated local
+  // error. `next` and `error` may not overlap the input.
+  virtual void step(const StepInput& input, Block next, Block* error, StepWorkspace& workspace) const = 0;
+};
+
+// The whole step compiled to one block program. `per_lane` where lanes will differ in t and h.
+// Throws Error(Status::usage) with refusal() where the method does not fit.
+std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& method, bool per_lane = false);
+
+// The same methods on any Sde, one operation on blocks after the other.
+std::unique_ptr<Stepper> make_stepper(std::shared_ptr<const Sde> sde, const Method& method);
+
+// Moves states back into their domain after a step from `before` to `after`: reflection at a bound, or
+// absorption, which holds the whole path where it is from then on. Full truncation needs nothing here: drift
+// and diffusion see to it.
+void apply_domains(const std::vector<Domain>& domains, ConstBlock before, Block after);
+bool needs_domains(const std::vector<Domain>& domains);
+// Whether lane `lane` of `x` sits on an absorbing bound.
+bool is_absorbed(const std::vector<Domain>& domains, ConstBlock x, std::size_t lane);
+
+}  // namespace sde
