@@ -1,0 +1,13 @@
+#include "io/check.h"
+#include "base/error.h"
+#include "suites.h"
+
+namespace sde::bench {
+
+void check(cli::Context& context) {
+  const std::vector<std::string>& files = context.arguments("CASE");
+  if (files.empty()) fail(Status::usage, "check needs one file or more");
+  for (const std::string& file : files) io::check_file(file);
+}
+
+}  // namespace sde::bench

@@ -1,0 +1,129 @@
+// sde-bench: measures orders of convergence and rates, and checks files.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/suggest.h"
+#include "io/file.h"
+#include "io/hdf5.h"
+#include "io/provenance.h"
+#include "solve/method.h"
+#include "suites.h"
+
+namespace {
+
+using namespace sde;
+
+const std::vector<std::string> kSuites = {"convergence", "throughput", "check"};
+
+cli::ToolInfo describe() {
+  cli::ToolInfo info;
+  info.name = "sde-bench";
+  info.summary = "measure orders of convergence and rates, and check files";
+  info.description =
+      "SUITE convergence measures the strong and weak order of methods on the models named (or on three "
+      "standard "
+      "problems), with confidence intervals, and exits 1 where a claim is refuted. SUITE throughput measures "
+      "random "
+      "numbers and whole simulations (cases normals, normals_f32, ou_em, gbm_milstein, heston_em, "
+      "lorenz_em). SUITE check "
+      "says by its exit status alone whether files are whole and readable.";
+  info.arguments = {{"SUITE", "convergence, throughput or check"},
+                    {"CASE", "models (convergence), cases (throughput) or files (check)", false, true}};
+  info.examples = {
+      {"sde-bench convergence", "the orders of euler-maruyama, milstein and heun on three standard problems"},
+      {"sde-bench convergence @double-well --method milstein --plot order.png",
+       "the order on a model of one's own"},
+      {"sde-bench throughput ou_em --json", "path-steps a second on one thread"},
+      {"sde-bench check fit.h5 && echo whole", "is the file whole?"},
+  };
+  info.formats = {cli::Format::json, cli::Format::h5};
+  cli::Options& o = info.options;
+  o.choice("method", "", method_names(), "method to measure (convergence); default: every one that fits")
+      .repeatable();
+  o.list("levels", "", "numbers of steps, each dividing the largest (convergence)")
+      .value_name("N,N,...")
+      .default_text("32,64,128,256,512");
+  o.integer("paths", "", "number of paths").letter('N').value_name("N").default_text("65536");
+  o.number("confidence", "", "level of the intervals (convergence)").default_text("0.95");
+  o.integer("repeats", "", "runs of which the best counts (throughput)").default_text("5");
+  return info;
+}
+
+std::string table_of(const std::vector<bench::Run>& runs, config::Summary& summary) {
+  for (const bench::Run& run : runs) {
+    config::Summary entry;
+    entry.set("/case", run.case_name).set("/name", run.name).set("/value", run.value).set("/unit", run.unit);
+    if (run.target)
+      entry.set("/target", *run.target);
+    else
+      entry.set_null("/target");
+    if (run.ok)
+      entry.set("/ok", *run.ok);
+    else
+      entry.set_null("/ok");
+    for (const auto& [key, value] : run.more) entry.set("/" + key, value);
+    if (!run.note.empty()) entry.set("/note", run.note);
+    summary.append("/runs", entry);
+  }
+  return summary.text();
+}
+
+void write_hdf5(cli::Context& context, const std::vector<bench::Run>& runs, const std::string& json) {
+  io::OutputOptions how;
+  how.force = context.output().force;
+  io::Writer writer(context.output().path, "bench", how);
+  std::vector<std::string> cases, names, units;
+  std::vector<double> values, targets;
+  for (const bench::Run& run : runs) {
+    cases.push_back(run.case_name);
+    names.push_back(run.name);
+    units.push_back(run.unit);
+    values.push_back(run.value);
+    targets.push_back(run.target.value_or(std::nan("")));
+  }
+  io::write_provenance(writer, context.provenance());
+  writer.write_texts("/runs/case", cases);
+  writer.write_texts("/runs/name", names);
+  writer.write_texts("/runs/unit", units);
+  writer.write("/runs/value", values, {values.size()}, {"run"});
+  writer.write("/runs/target", targets, {targets.size()}, {"run"});
+  writer.write_text("/runs/json", json);
+  writer.finish();
+}
+
+int run(cli::Context& context) {
+  const std::string suite = context.argument("SUITE");
+  if (suite == "check") {
+    bench::check(context);
+    return 0;
+  }
+  bench::Outcome outcome;
+  if (suite == "convergence") {
+    outcome = bench::convergence(context);
+  } else if (suite == "throughput") {
+    outcome = bench::throughput(context);
+  } else {
+    fail(Status::usage, "unknown suite \"{}\"{}", suite, suggestion(suite, kSuites));
+  }
+  if (context.dry_run()) {
+    config::Plan plan;
+    for (const bench::Run& r : outcome.runs) plan.more.emplace_back(r.case_name, r.name);
+    return context.print_plan(plan);
+  }
+  config::Summary summary;
+  summary.set("/kind", "bench").set("/suite", suite).set("/threads", context.threads());
+  const std::string json = table_of(outcome.runs, summary);
+  if (context.output().given() && context.output().format == cli::Format::h5)
+    write_hdf5(context, outcome.runs, json);
+  const bool refuted = std::any_of(outcome.runs.begin(), outcome.runs.end(),
+                                   [](const bench::Run& r) { return r.ok && !*r.ok; });
+  return context.finish(summary, outcome.text, refuted ? Status::negative : Status::success);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return sde::cli::run_tool(argc, argv, describe(), run);
+}

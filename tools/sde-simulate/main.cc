@@ -1,0 +1,131 @@
+// sde-simulate: paths of an SDE or ODE.
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "cli/tool.h"
+#include "config/locate.h"
+#include "config/sde_document.h"
+#include "options.h"
+#include "report.h"
+#include "solve/ensemble.h"
+
+namespace {
+
+using namespace sde;
+
+cli::ToolInfo describe() {
+  cli::ToolInfo info;
+  info.name = "sde-simulate";
+  info.summary = "simulate paths of a stochastic or ordinary differential equation";
+  info.description =
+      "Simulates MODEL, an SDE document, a simulation configuration, a fitted model or @NAME of the "
+      "installed library, "
+      "and reports mean and variance at the end with their Monte Carlo error. With -o, stores the paths and "
+      "their "
+      "statistics at the save times. The same seed gives the same paths, bit for bit, on any number of "
+      "threads.";
+  info.arguments = {{"MODEL", "SDE document, simulation configuration, fit, @NAME or -"}};
+  info.examples = {
+      {"sde-simulate @ou -N 10000", "mean and variance of an Ornstein-Uhlenbeck process at its end"},
+      {"sde-simulate @heston --dt 0.001 --expect 'max(s-100,0)' -o heston.h5",
+       "paths, and a price with its error"},
+      {"sde-simulate @double-well -N 500 --plot wells.png", "a fan of paths with quantile bands"},
+      {"sde-simulate @ou -N 1 --save 500 --format csv -o - | sde-fit @ou -", "simulate, then estimate"},
+  };
+  info.schema = "simulate";
+  info.model_key = "/sde";
+  info.config_kinds = {config::DocumentKind::simulation};
+  info.model_kinds = {config::DocumentKind::sde};
+
+  cli::Options& o = info.options;
+  std::vector<std::string> names = {"auto"};
+  for (const std::string& name : method_names()) names.push_back(name);
+  o.choice("method", "/solver/method", names, "how a step is taken").default_text("auto");
+  o.number("dt", "/solver/dt", "length of a step").value_name("H");
+  o.integer("steps", "/solver/steps", "number of steps from start to end, in place of --dt").value_name("N");
+  o.number("rtol", "/solver/adaptive/rtol", "relative tolerance of adaptive steps").value_name("TOL");
+  o.number("atol", "/solver/adaptive/atol", "absolute tolerance of adaptive steps").value_name("TOL");
+  o.integer("paths", "/paths", "number of paths").letter('N').value_name("N").default_text("1000");
+  o.number("start", "/time/start", "time at which the initial values hold").value_name("T");
+  o.number("end", "/time/end", "time at which paths end").value_name("T");
+  o.value("save", "/time/save",
+          "times to keep: a count of equispaced ones, a list [0,1,2] or {\"every\": 0.1}")
+      .value_name("TIMES")
+      .default_text("101");
+  o.list("stats", "/output/statistics", "statistics at the save times: mean, variance, quantiles")
+      .value_name("LIST");
+  o.text("expect", "/expect", "expression of the final state whose mean is reported with its standard error")
+      .value_name("EXPR")
+      .repeatable();
+  o.assignment("param", "/sde/parameters", "value of a parameter, in place of the document's")
+      .value_name("NAME=VALUE");
+  return info;
+}
+
+int run(cli::Context& context) {
+  SimulateOptions options;
+  const config::FoundSde found = config::find_sde(context.config(), "/sde");
+  const SdeDocument& document = found.sde;
+  const SdeExpressions equation = parse_model(found);
+
+  MethodChoice choice = choose_method(equation);
+  config::read_options(context.config(), options);
+  if (options.solver.method != "auto") choice = {&find_method(options.solver.method), "asked for"};
+  const std::string reason = refusal(*choice.method, equation.calculus, equation.noise_kind);
+  if (!reason.empty()) context.config().error("/solver/method", reason);
+  const Schedule schedule = config::locate(
+      context.config(), "", [&] { return make_schedule(options, document, choice.method->name); });
+  options.solver.method = choice.method->name;
+  context.keep(options);
+
+  const bool store = context.output().given() && context.output().format != cli::Format::json;
+  const bool draw = !context.plot().empty();
+  EnsembleOptions ensemble;
+  ensemble.method = choice.method;
+  ensemble.adaptive = schedule.adaptive;
+  if (options.solver.adaptive) {
+    ensemble.tolerance.rtol = options.solver.adaptive->rtol;
+    ensemble.tolerance.atol = options.solver.adaptive->atol;
+  }
+  ensemble.paths = options.paths;
+  ensemble.seed = context.seed();
+  ensemble.moments = store || draw;
+  ensemble.quantiles = (store && options.output.wants("quantiles")) || draw;
+  ensemble.expect =
+      config::locate(context.config(), "", [&] { return parse_expectations(options, equation); });
+  const bool trajectories = store && options.output.trajectories;
+  const auto threads = static_cast<unsigned>(context.threads());
+  ensemble.lanes = choose_lanes(schedule.grid, equation.dimension(), ensemble, trajectories, threads);
+
+  if (schedule.grid.shortened)
+    context.warn("dt does not divide the time between save times; the last step before each is shorter");
+  if (context.dry_run()) {
+    config::Plan plan;
+    plan.paths = options.paths;
+    plan.steps = schedule.adaptive ? 0 : schedule.grid.steps;
+    plan.memory_bytes = estimate_memory(schedule.grid, equation, ensemble, trajectories, threads);
+    plan.output_bytes = store ? output_bytes(options, schedule.grid, equation, trajectories) : 0;
+    plan.more = describe_plan(equation, choice, schedule);
+    return context.print_plan(plan);
+  }
+
+  const InitialStates initial = read_initial(context, found, document);
+  Report report(context, options, document, equation, choice, schedule);
+  if (store) report.open(trajectories);
+  context.phase("simulating", schedule.adaptive ? "paths" : "path-steps");
+  const auto started = std::chrono::steady_clock::now();
+  const auto sink = [&](const PathBlock& block) { report.add(block); };
+  const EnsembleResult result =
+      simulate(equation, initial, schedule.grid, ensemble,
+               report.wants_paths() ? std::function<void(const PathBlock&)>(sink) : nullptr, context.hooks());
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  if (result.interrupted) context.check_stopped();
+  return report.finish(result, seconds);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return sde::cli::run_tool(argc, argv, describe(), run);
+}

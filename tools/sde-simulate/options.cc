@@ -1,0 +1,73 @@
+#include "options.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "solve/method.h"
+
+namespace sde {
+namespace {
+
+std::vector<double> save_times(const SimulateOptions& options, double start, double end) {
+  if (const auto* count = std::get_if<std::uint64_t>(&options.time.save))
+    return equispaced(start, end, *count);
+  if (const auto* list = std::get_if<std::vector<double>>(&options.time.save)) return *list;
+  const double every = std::get<SaveEvery>(options.time.save).every;
+  if (!(every > 0)) fail(Status::usage, "/time/save/every: must be > 0 (got {})", every);
+  if ((end - start) / every > 1e9)
+    fail(Status::usage, "/time/save/every: {} asks for {:.3g} save times; use a larger one", every,
+         (end - start) / every);
+  std::vector<double> times;
+  const double slack = 1e-9 * every;
+  for (std::uint64_t i = 0; start + static_cast<double>(i) * every <= end + slack; ++i)
+    times.push_back(std::min(end, start + static_cast<double>(i) * every));
+  return times;
+}
+
+}  // namespace
+
+bool SimulateOutput::wants(const std::string& statistic) const {
+  return std::find(statistics.begin(), statistics.end(), statistic) != statistics.end();
+}
+
+Schedule make_schedule(SimulateOptions& options, const SdeDocument& document,
+                       const std::string& method_name) {
+  const Method& method = find_method(method_name);
+  const TimeDocument own = document.time.value_or(TimeDocument{});
+  const double start = options.time.start.value_or(own.start), end = options.time.end.value_or(own.end);
+  options.time.start = start;
+  options.time.end = end;
+  SimulateSolver& solver = options.solver;
+  if (solver.dt && solver.steps)
+    fail(Status::usage, "/solver: dt and steps exclude each other; give one of them");
+  if (solver.adaptive && (solver.dt || solver.steps))
+    fail(Status::usage,
+         "/solver: adaptive steps and a fixed dt or steps exclude each other; give one of them");
+  if (!(end > start))
+    fail(Status::usage, "/time: end must be greater than start (got start {}, end {})", start, end);
+  const std::vector<double> save = save_times(options, start, end);
+
+  if (solver.adaptive) {
+    if (!method.adaptive)
+      fail(Status::usage,
+           "/solver/adaptive: {} has no error estimate, and step control by it would bias the increments; "
+           "use dopri5 on an "
+           "ODE, or a fixed dt",
+           method.name);
+    return {make_grid(start, end, save), true};
+  }
+  if (!solver.dt && !solver.steps) {
+    if (method.adaptive) {
+      solver.adaptive = SimulateTolerance{};
+      return {make_grid(start, end, save), true};
+    }
+    // The exact law needs no steps between the times asked for.
+    if (method.family == MethodFamily::exact) return {make_grid(start, end, save), false};
+    solver.steps = 1000;
+  }
+  const double dt = solver.dt ? *solver.dt : (end - start) / static_cast<double>(*solver.steps);
+  return {make_grid(start, end, save, dt), false};
+}
+
+}  // namespace sde

@@ -1,0 +1,270 @@
+#include "report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/plot.h"
+#include "config/locate.h"
+#include "expr/expr.h"
+#include "io/dataset.h"
+
+namespace sde {
+namespace {
+
+constexpr std::size_t kPathsShown = 24;
+
+io::OutputForm output_form(cli::Format format) {
+  return format == cli::Format::csv ? io::OutputForm::csv : io::OutputForm::hdf5;
+}
+
+}  // namespace
+
+SdeExpressions parse_model(const config::FoundSde& found) {
+  return config::locate(found.document, found.pointer, [&] { return parse_document(found.sde); });
+}
+
+std::vector<expr::Expr> parse_expectations(const SimulateOptions& options, const SdeExpressions& equation) {
+  std::vector<std::string> known = equation.states;
+  known.insert(known.end(), equation.parameters.begin(), equation.parameters.end());
+  known.emplace_back("t");
+  std::vector<expr::Expr> result;
+  for (std::size_t i = 0; i < options.expect.size(); ++i) {
+    try {
+      result.push_back(expr::parse(options.expect[i], known));
+    } catch (const Error& error) {
+      fail(error.status(), "/expect/{}: {}", i, error.what());
+    }
+  }
+  return result;
+}
+
+InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
+                           const SdeDocument& document) {
+  std::vector<std::vector<double>> rows;
+  std::string file;
+  for (const StateDocument& state : document.states) {
+    if (state.initial.kind != InitialLaw::Kind::data) continue;
+    if (!file.empty() && state.initial.data != file)
+      found.document.error(
+          found.pointer + "/initial/" + state.name,
+          fmt::format("names {}, and another state {}; put both into one file", state.initial.data, file));
+    file = state.initial.data;
+  }
+  if (!file.empty()) {
+    io::DatasetOptions how;
+    how.rows = io::DatasetOptions::Rows::samples;
+    const std::string path = found.document.resolve(file);
+    const io::Dataset data = io::read_dataset(path, how);
+    context.add_input(path);
+    std::vector<std::string> wanted;
+    for (const StateDocument& state : document.states)
+      if (state.initial.kind == InitialLaw::Kind::data) wanted.push_back(state.name);
+    const std::vector<std::size_t> columns = io::match_columns(data, wanted);
+    for (std::size_t n = 0; n < data.n; ++n) {
+      rows.emplace_back(document.states.size(), 0.0);
+      std::size_t next = 0;
+      for (std::size_t i = 0; i < document.states.size(); ++i) {
+        if (document.states[i].initial.kind != InitialLaw::Kind::data) continue;
+        rows.back()[i] = data.at(n, data.t - 1, columns[next++]);
+        if (!std::isfinite(rows.back()[i]))
+          fail(Status::bad_data, "{}: row {}: an initial value is missing or not finite", path, n + 1);
+      }
+    }
+  }
+  return config::locate(found.document, found.pointer,
+                        [&] { return InitialStates(document, std::move(rows)); });
+}
+
+double output_bytes(const SimulateOptions& options, const TimeGrid& grid, const SdeExpressions& equation,
+                    bool trajectories) {
+  const double cells = static_cast<double>(grid.save.size() * equation.dimension());
+  double bytes = 20e3 + static_cast<double>(options.output.statistics.size()) * cells * 8;
+  if (trajectories) bytes += static_cast<double>(options.paths) * (cells * 8 + 9);
+  return bytes;
+}
+
+std::vector<std::pair<std::string, std::string>> describe_plan(const SdeExpressions& equation,
+                                                               const MethodChoice& choice,
+                                                               const Schedule& schedule) {
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"method", fmt::format("{} ({})", choice.method->name, choice.reason)},
+      {"noise", fmt::format("{}, {}", to_string(equation.noise_kind), to_string(equation.calculus))}};
+  if (schedule.adaptive) rows.emplace_back("steps", "adaptive, chosen for every path");
+  return rows;
+}
+
+Report::Report(cli::Context& context, const SimulateOptions& options, const SdeDocument& document,
+               const SdeExpressions& equation, const MethodChoice& choice, const Schedule& schedule)
+    : context_(context),
+      options_(options),
+      document_(document),
+      equation_(equation),
+      choice_(choice),
+      schedule_(schedule) {
+  if (!context.plot().empty())
+    shown_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kPathsShown, options.paths)));
+}
+
+Report::~Report() = default;
+
+void Report::open(bool trajectories) {
+  trajectories_ = trajectories;
+  io::EnsembleLayout layout;
+  layout.paths = trajectories ? options_.paths : 0;
+  layout.time = schedule_.grid.save;
+  layout.columns = equation_.states;
+  layout.trajectories = trajectories;
+  io::OutputOptions how;
+  how.force = context_.output().force;
+  writer_ = std::make_unique<io::EnsembleWriter>(
+      context_.output().path, output_form(context_.output().format), layout, context_.provenance(), how);
+}
+
+bool Report::wants_paths() const {
+  return trajectories_ || !shown_.empty();
+}
+
+void Report::add(const PathBlock& block) {
+  const std::size_t width = block.saves * block.dimension;
+  // Each path shown belongs to one block, so that no two threads write the same one.
+  for (std::size_t p = 0; p < block.paths && block.first_id + p < shown_.size(); ++p) {
+    std::vector<double>& path = shown_[static_cast<std::size_t>(block.first_id) + p];
+    path.resize(width);
+    for (std::size_t s = 0; s < block.saves; ++s)
+      for (std::size_t i = 0; i < block.dimension; ++i) path[s * block.dimension + i] = block.at(p, s, i);
+  }
+  if (!trajectories_) return;
+  io::EnsembleBlock out;
+  out.first = block.first_id;
+  out.value.resize(block.paths * width);
+  // The layout turns here, once: lanes side by side in memory become paths one after the other in the file.
+  for (std::size_t row = 0; row < width; ++row)
+    for (std::size_t p = 0; p < block.paths; ++p)
+      out.value[p * width + row] = block.values[row * block.stride + p];
+  for (std::size_t p = 0; p < block.paths; ++p)
+    out.status.push_back(static_cast<std::uint8_t>(block.status[p]));
+  writer_->write(std::move(out));
+}
+
+void Report::write_statistics(const EnsembleResult& result) {
+  const SimulateOutput& output = options_.output;
+  const auto column = [&](auto value) {
+    std::vector<double> values;
+    for (const Moments& m : result.moments) values.push_back(value(m));
+    return values;
+  };
+  if (output.wants("mean")) {
+    writer_->statistic("mean", column([](const Moments& m) { return m.mean; }));
+    writer_->statistic("stderr", column([](const Moments& m) { return m.stderr_of_mean(); }));
+  }
+  if (output.wants("variance"))
+    writer_->statistic("variance", column([](const Moments& m) { return m.variance(); }));
+  if (output.wants("quantiles")) {
+    std::vector<double> values;
+    for (const QuantileSketch& sketch : result.sketches)
+      for (double level : output.quantiles) values.push_back(sketch.quantile(level));
+    writer_->statistic_axis("quantile_levels", output.quantiles);
+    writer_->statistic("quantiles", std::move(values), {"time", "dim", "level"});
+  }
+}
+
+void Report::draw(const EnsembleResult& result) const {
+  cli::Figure figure;
+  figure.title = document_.name;
+  const std::size_t dimension = equation_.dimension();
+  const std::vector<double>& time = schedule_.grid.save;
+  for (std::size_t i = 0; i < dimension; ++i) {
+    cli::Panel panel;
+    panel.x_label = "t";
+    panel.y_label = equation_.states[i];
+    const auto quantile = [&](double level) {
+      std::vector<double> values;
+      for (std::size_t s = 0; s < time.size(); ++s)
+        values.push_back(result.sketches[s * dimension + i].quantile(level));
+      return values;
+    };
+    if (options_.paths > 1) {
+      panel.band(time, quantile(0.05), quantile(0.95), "5-95 %").opacity = 0.25;
+      panel.band(time, quantile(0.25), quantile(0.75), "25-75 %").opacity = 0.45;
+    }
+    for (const std::vector<double>& path : shown_) {
+      std::vector<double> values;
+      for (std::size_t s = 0; s < time.size(); ++s) values.push_back(path[s * dimension + i]);
+      cli::Series& line = panel.line(time, std::move(values), "", 7);
+      line.width = options_.paths > 1 ? 0.5 : 1.5;
+    }
+    if (options_.paths > 1) panel.line(time, quantile(0.5), "median").width = 2;
+    figure.panels.push_back(std::move(panel));
+  }
+  cli::draw(figure, context_.plot());
+}
+
+std::string Report::text(const EnsembleResult& result, double seconds) const {
+  const std::string steps =
+      schedule_.adaptive ? "adaptive steps" : fmt::format("{} steps", schedule_.grid.steps);
+  std::string out = fmt::format("{}: {} paths, {} by {} ({} noise), {:.3g} s",
+                                document_.name.empty() ? "sde" : document_.name, result.paths, steps,
+                                choice_.method->name, to_string(equation_.noise_kind), seconds);
+  if (seconds > 0 && !schedule_.adaptive)
+    out += fmt::format(", {:.3g} M path-steps/s", static_cast<double>(result.path_steps) / seconds / 1e6);
+  out += fmt::format("\nat t = {:g}\n", schedule_.grid.end());
+  std::size_t width = 8;
+  for (const std::string& name : equation_.states) width = std::max(width, name.size());
+  for (const std::string& expression : options_.expect) width = std::max(width, expression.size() + 3);
+  out += fmt::format("  {:<{}}  {:>14}  {:>12}  {:>14}\n", "", width, "mean", "std. error", "std. deviation");
+  for (std::size_t i = 0; i < equation_.dimension(); ++i) {
+    const Moments& m = result.final[i];
+    out += fmt::format("  {:<{}}  {:>14.8g}  {:>12.3g}  {:>14.8g}\n", equation_.states[i], width, m.mean,
+                       m.stderr_of_mean(), std::sqrt(m.variance()));
+  }
+  for (std::size_t k = 0; k < options_.expect.size(); ++k) {
+    const Moments& m = result.expect[k];
+    out += fmt::format("  {:<{}}  {:>14.8g}  {:>12.3g}  {:>14.8g}\n", "E[" + options_.expect[k] + "]", width,
+                       m.mean, m.stderr_of_mean(), std::sqrt(m.variance()));
+  }
+  if (result.non_finite > 0)
+    out += fmt::format("{} paths are not finite and not in the statistics\n", result.non_finite);
+  if (result.absorbed > 0) out += fmt::format("{} paths were absorbed\n", result.absorbed);
+  return out;
+}
+
+int Report::finish(const EnsembleResult& result, double seconds) {
+  if (result.non_finite > 0)
+    context_.warn(
+        fmt::format("{} of {} paths became non-finite; try a smaller dt, or a domain with a boundary",
+                    result.non_finite, result.paths));
+  if (writer_) {
+    write_statistics(result);
+    writer_->finish();
+  }
+  if (!context_.plot().empty()) draw(result);
+
+  config::Summary summary;
+  summary.set("/kind", "simulate").set("/name", document_.name).set("/paths", result.paths);
+  if (!schedule_.adaptive) summary.set("/steps", schedule_.grid.steps).set("/path_steps", result.path_steps);
+  summary.set("/seconds", seconds).set("/method", choice_.method->name).set("/method_reason", choice_.reason);
+  summary.set("/noise", to_string(equation_.noise_kind)).set("/calculus", to_string(equation_.calculus));
+  summary.set("/seed", context_.seed())
+      .set("/threads", context_.threads())
+      .set("/time", schedule_.grid.end());
+  summary.set("/status/ok", result.ok)
+      .set("/status/non_finite", result.non_finite)
+      .set("/status/absorbed", result.absorbed);
+  for (std::size_t i = 0; i < equation_.dimension(); ++i) {
+    const Moments& m = result.final[i];
+    const std::string& name = equation_.states[i];
+    summary.set(config::path({"final", name, "mean"}), m.mean);
+    summary.set(config::path({"final", name, "variance"}), m.variance());
+    summary.set(config::path({"final", name, "stderr"}), m.stderr_of_mean());
+  }
+  for (std::size_t k = 0; k < options_.expect.size(); ++k) {
+    const Moments& m = result.expect[k];
+    summary.set(config::path({"expect", options_.expect[k], "value"}), m.mean);
+    summary.set(config::path({"expect", options_.expect[k], "stderr"}), m.stderr_of_mean());
+  }
+  return context_.finish(summary, text(result, seconds));
+}
+
+}  // namespace sde

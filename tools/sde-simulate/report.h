@@ -1,0 +1,59 @@
+// What sde-simulate reads beside its configuration, and everything it writes.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "cli/tool.h"
+#include "config/sde_document.h"
+#include "io/ensemble.h"
+#include "options.h"
+#include "solve/ensemble.h"
+
+namespace sde {
+
+// The document's expressions; errors are located in it.
+SdeExpressions parse_model(const config::FoundSde& found);
+
+// options.expect, parsed in the names of the equation.
+std::vector<expr::Expr> parse_expectations(const SimulateOptions& options, const SdeExpressions& equation);
+
+// The initial laws with the files that they name.
+InitialStates read_initial(cli::Context& context, const config::FoundSde& found, const SdeDocument& document);
+
+double output_bytes(const SimulateOptions& options, const TimeGrid& grid, const SdeExpressions& equation,
+                    bool trajectories);
+std::vector<std::pair<std::string, std::string>> describe_plan(const SdeExpressions& equation,
+                                                               const MethodChoice& choice,
+                                                               const Schedule& schedule);
+
+class Report {
+ public:
+  Report(cli::Context& context, const SimulateOptions& options, const SdeDocument& document,
+         const SdeExpressions& equation, const MethodChoice& choice, const Schedule& schedule);
+  ~Report();
+
+  void open(bool trajectories);      // the output file, before any work is done
+  bool wants_paths() const;          // for the file or for the picture
+  void add(const PathBlock& block);  // from any thread
+  int finish(const EnsembleResult& result, double seconds);
+
+ private:
+  void write_statistics(const EnsembleResult& result);
+  void draw(const EnsembleResult& result) const;
+  std::string text(const EnsembleResult& result, double seconds) const;
+
+  cli::Context& context_;
+  const SimulateOptions& options_;
+  const SdeDocument& document_;
+  const SdeExpressions& equation_;
+  const MethodChoice& choice_;
+  const Schedule& schedule_;
+  std::unique_ptr<io::EnsembleWriter> writer_;
+  bool trajectories_ = false;
+  std::vector<std::vector<double>> shown_;  // [path] -> [save][state], the first paths, for the picture
+};
+
+}  // namespace sde
