@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace sde::io {
@@ -118,6 +119,20 @@ Handle text_type() {
   H5Tset_size(t.get(), H5T_VARIABLE);
   H5Tset_cset(t.get(), H5T_CSET_UTF8);
   return t;
+}
+
+Handle fixed_text_type(std::size_t size) {
+  Handle t = type(H5Tcopy(H5T_C_S1));
+  H5Tset_size(t.get(), size);
+  H5Tset_cset(t.get(), H5T_CSET_UTF8);
+  H5Tset_strpad(t.get(), H5T_STR_NULLPAD);
+  return t;
+}
+
+std::size_t longest(const std::vector<std::string>& texts) {
+  std::size_t n = 1;
+  for (const std::string& text : texts) n = std::max(n, text.size());
+  return n;
 }
 
 }  // namespace sde::io::h5

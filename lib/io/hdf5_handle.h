@@ -82,5 +82,9 @@ hid_t memory_type(Element element);
 hid_t file_type(Element element);
 std::size_t size_of(Element element);
 Handle text_type();  // variable-length UTF-8
+// UTF-8 padded with NUL to `size` bytes.
+Handle fixed_text_type(std::size_t size);
+// At least 1: HDF5 has no empty strings.
+std::size_t longest(const std::vector<std::string>& texts);
 
 }  // namespace sde::io::h5

@@ -362,30 +362,29 @@ std::vector<std::pair<std::string, std::string>> Reader::read_text_pairs(const s
   const Handle d = impl_->open_dataset(path);
   const Handle stored = h5::type(impl_->check(H5Dget_type(d.get()), path));
   const Handle space = h5::space(impl_->check(H5Dget_space(d.get()), path));
-  const Handle memory = h5::type(H5Tcreate(H5T_COMPOUND, 2 * sizeof(char*)));
-  std::size_t offset = 0;
-  for (const std::string& member : {first, second}) {
-    const int index =
-        H5Tget_class(stored.get()) == H5T_COMPOUND ? H5Tget_member_index(stored.get(), member.c_str()) : -1;
-    const Handle inner =
-        h5::type(index < 0 ? -1 : H5Tget_member_type(stored.get(), static_cast<unsigned>(index)));
+  const hid_t table = stored.get();
+  const bool compound = H5Tget_class(table) == H5T_COMPOUND;
+  std::vector<std::string> columns[2];
+  for (const bool right : {false, true}) {
+    const std::string& member = right ? second : first;
+    const int index = compound ? H5Tget_member_index(table, member.c_str()) : -1;
+    const Handle inner = h5::type(index < 0 ? -1 : H5Tget_member_type(table, static_cast<unsigned>(index)));
     H5Eclear2(H5E_DEFAULT);
-    if (!inner.valid() || H5Tis_variable_str(inner.get()) <= 0) {
+    if (!inner.valid() || H5Tget_class(inner.get()) != H5T_STRING) {
       impl_->refuse(path, "must be a table with text columns " + first + " and " + second);
     }
-    H5Tinsert(memory.get(), member.c_str(), offset, inner.get());
-    offset += sizeof(char*);
+    const std::size_t size = H5Tget_size(inner.get());
+    const std::size_t n = room(path, elements(extent_of(space.get())), std::max<std::size_t>(8, size));
+    columns[right] = read_strings(inner.get(), space.get(), n, [&](hid_t memory, void* to) {
+      const Handle one = h5::type(H5Tcreate(H5T_COMPOUND, size));
+      H5Tinsert(one.get(), member.c_str(), 0, memory);
+      return impl_->check(H5Dread(d.get(), one.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, to), path);
+    });
   }
-  const std::size_t n = room(path, elements(extent_of(space.get())), 2 * sizeof(char*));
   std::vector<std::pair<std::string, std::string>> rows;
-  if (n == 0) return rows;
-  std::vector<char*> pointers(2 * n, nullptr);
-  impl_->check(H5Dread(d.get(), memory.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), path);
-  for (std::size_t i = 0; i < n; ++i) {
-    const char *a = pointers[2 * i], *b = pointers[2 * i + 1];
-    rows.emplace_back(a ? a : "", b ? b : "");
+  for (std::size_t i = 0; i < columns[0].size(); ++i) {
+    rows.emplace_back(std::move(columns[0][i]), std::move(columns[1][i]));
   }
-  H5Dvlen_reclaim(memory.get(), space.get(), H5P_DEFAULT, pointers.data());
   return rows;
 }
 

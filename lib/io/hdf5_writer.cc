@@ -86,13 +86,14 @@ struct Writer::Impl {
 
   void write_texts(const std::string& path, const std::vector<std::string>& texts, bool scalar) {
     require_usable();
-    std::vector<const char*> pointers;
-    for (const std::string& text : texts) pointers.push_back(text.c_str());
+    const std::size_t size = h5::longest(texts);
+    const Handle type = h5::fixed_text_type(size);
     const hsize_t n = texts.size();
     const Handle space = h5::space(scalar ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &n, nullptr));
-    const Handle type = h5::text_type();
+    std::string bytes(n * size, '\0');
+    for (std::size_t i = 0; i < n; ++i) texts[i].copy(bytes.data() + i * size, size);
     const Handle d = create(path, type.get(), space.get(), H5P_DEFAULT);
-    if (n > 0) check(H5Dwrite(d.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), path);
+    if (n > 0) check(H5Dwrite(d.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), path);
   }
 
   void attribute(const std::string& object, const std::string& name, hid_t file_type, hid_t memory_type,
@@ -202,20 +203,26 @@ void Writer::write_text_pairs(const std::string& path, const std::string& first,
                               const std::vector<std::pair<std::string, std::string>>& rows) {
   const Lock lock;
   impl_->require_usable();
-  const Handle text = h5::text_type();
-  const Handle pair = h5::type(H5Tcreate(H5T_COMPOUND, 2 * sizeof(char*)));
-  H5Tinsert(pair.get(), first.c_str(), 0, text.get());
-  H5Tinsert(pair.get(), second.c_str(), sizeof(char*), text.get());
-  std::vector<const char*> pointers;
+  std::vector<std::string> columns[2];
   for (const auto& [a, b] : rows) {
-    pointers.push_back(a.c_str());
-    pointers.push_back(b.c_str());
+    columns[0].push_back(a);
+    columns[1].push_back(b);
   }
+  const std::size_t size[2] = {h5::longest(columns[0]), h5::longest(columns[1])};
+  const Handle left = h5::fixed_text_type(size[0]), right = h5::fixed_text_type(size[1]);
+  const Handle pair = h5::type(H5Tcreate(H5T_COMPOUND, size[0] + size[1]));
+  H5Tinsert(pair.get(), first.c_str(), 0, left.get());
+  H5Tinsert(pair.get(), second.c_str(), size[0], right.get());
   const hsize_t n = rows.size();
+  std::string bytes(n * (size[0] + size[1]), '\0');
+  for (std::size_t i = 0; i < n; ++i) {
+    char* row = bytes.data() + i * (size[0] + size[1]);
+    rows[i].first.copy(row, size[0]);
+    rows[i].second.copy(row + size[0], size[1]);
+  }
   const Handle space = h5::space(H5Screate_simple(1, &n, nullptr));
   const Handle d = impl_->create(path, pair.get(), space.get(), H5P_DEFAULT);
-  if (n > 0)
-    impl_->check(H5Dwrite(d.get(), pair.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, pointers.data()), path);
+  if (n > 0) impl_->check(H5Dwrite(d.get(), pair.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), path);
 }
 
 void Writer::make_group(const std::string& path) {
