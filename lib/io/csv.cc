@@ -230,7 +230,7 @@ const char* CsvReader::parse_cell(const char* p, const char* end, Role role, std
     numbers_[column].push_back(value);
     return stop;
   }
-  const std::string_view text = next_cell(p, end);
+  const std::string_view text = trim(next_cell(p, end));
   numbers_[column].push_back(number(text, role, column));
   return p;
 }
