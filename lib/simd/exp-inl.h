@@ -69,6 +69,72 @@ HWY_INLINE V Exp(D d, V x) {
   return ExpScaled(d, x, 0);
 }
 
+// (e^x - 1) / 2, finite where sinh is.
+template <class D, class V>
+HWY_INLINE Compensated<V> HalfExpm1(D d, V x) {
+  const V clamped = Lesser(Const(d, 710.6), Greater(Const(d, -40), x));  // e^-40 is nothing beside 1
+  const V k = hn::Sub(Fma(clamped, Const(d, kLog2E), Const(d, kRoundMagic)), Const(d, kRoundMagic));
+  const V exact = NegFma(k, Const(d, kLn2Head), clamped);
+  const V r = NegFma(k, Const(d, kLn2Tail), exact);
+  const V lost = NegFma(k, Const(d, kLn2Tail), hn::Sub(exact, r));
+  const V t = Fma(hn::Mul(r, r), ExpTail(d, r), lost);
+  // 2^k (1 + r + t) - 1 from its largest term to its smallest, a quarter of it so that 2^1025 is in range.
+  const V s = PowerOfTwo(d, hn::Sub(k, Const(d, 2)));
+  const V first = hn::Sub(s, Const(d, 0.25));
+  const V second = Fma(s, r, first);
+  const V third = Fma(s, t, second);
+  const V rest = hn::Add(Fma(s, r, hn::Sub(first, second)), Fma(s, t, hn::Sub(second, third)));
+  return {hn::Add(third, third), hn::Add(rest, rest)};
+}
+
+// e^x - 1. Error below 1.5 ulp.
+template <class D, class V>
+HWY_INLINE V Expm1(D d, V x) {
+  const V half = HalfExpm1(d, x).value;
+  return hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, hn::Add(half, half));  // -0 stays
+}
+
+// Error below 2 ulp.
+template <class D, class V>
+HWY_INLINE V Sinh(D d, V x) {
+  const V one = Const(d, 1);
+  const auto h = HalfExpm1(d, hn::Abs(x));  // sinh = h + h / (2 h + 1)
+  const V finite = Lesser(Const(d, 0x1p100), h.value);
+  const V inverse = hn::Div(one, Fma(Const(d, 2), finite, one));
+  const V rest =
+      hn::IfThenElseZero(hn::Lt(h.value, Const(d, 0x1p100)), Fma(hn::Mul(inverse, inverse), h.rest, h.rest));
+  return hn::CopySignToAbs(hn::Add(h.value, Fma(finite, inverse, rest)), x);
+}
+
+// Error below 2 ulp.
+template <class D, class V>
+HWY_INLINE V Cosh(D d, V x) {
+  const V h = ExpScaled(d, hn::Abs(x), -1);
+  return hn::Add(h, hn::Div(Const(d, 0.25), h));
+}
+
+// Error below 1.5 ulp.
+template <class D, class V>
+HWY_INLINE V Tanh(D d, V x) {
+  const V one = Const(d, 1);
+  const V a = Lesser(Const(d, 20), hn::Abs(x));  // 1 - 2 e^-40 rounds to 1; NaN passes
+  const auto h = HalfExpm1(d, hn::Add(a, a));    // tanh = h / (h + 1)
+  const V under = hn::Add(h.value, one);
+  const V under_rest = hn::Sub(h.value, hn::Sub(under, one));  // exact up to h = 1; beyond it matters less
+  const V inverse = hn::Div(one, under);
+  const V q = hn::Mul(h.value, inverse);
+  const V remainder = Fma(hn::Sub(one, q), h.rest, NegFma(q, under_rest, NegFma(q, under, h.value)));
+  return hn::CopySignToAbs(Fma(remainder, inverse, q), x);
+}
+
+// 1 / (1 + e^-x), without overflow, and without cancellation on either side. Error below 2.5 ulp.
+template <class D, class V>
+HWY_INLINE V Sigmoid(D d, V x) {
+  const V one = Const(d, 1);
+  const V e = Exp(d, hn::Neg(hn::Abs(x)));
+  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
+}
+
 }  // namespace sde::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

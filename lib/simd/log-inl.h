@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "simd/exp-inl.h"
 #include "simd/ops-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -66,6 +67,28 @@ HWY_INLINE V Log(D d, V x) {
   y = hn::IfThenElse(hn::Lt(x, Const(d, std::numeric_limits<double>::infinity())), y, x);  // inf and NaN
   y = hn::IfThenElse(hn::Lt(x, zero), Const(d, std::numeric_limits<double>::quiet_NaN()), y);
   return hn::IfThenElse(hn::Eq(x, zero), Const(d, -std::numeric_limits<double>::infinity()), y);
+}
+
+// ln(1 + x). Error below 1.5 ulp; -inf at -1, NaN below.
+template <class D, class V>
+HWY_INLINE V Log1p(D d, V x) {
+  const V one = Const(d, 1);
+  const V u = hn::Add(one, x);
+  const V part = hn::Sub(u, one);
+  const V lost = hn::Add(hn::Sub(one, hn::Sub(u, part)), hn::Sub(x, part));  // u + lost = 1 + x exactly
+  const Decomposed<V> p = Decompose(d, u);
+  V y = LogParts(d, p.k, hn::Sub(p.m, one), hn::Div(lost, u));
+  y = hn::IfThenElse(hn::Lt(x, Const(d, std::numeric_limits<double>::infinity())), y, x);
+  y = hn::IfThenElse(hn::Eq(x, hn::Zero(d)), x, y);  // -0 stays
+  y = hn::IfThenElse(hn::Lt(x, Const(d, -1)), Const(d, std::numeric_limits<double>::quiet_NaN()), y);
+  return hn::IfThenElse(hn::Eq(x, Const(d, -1)), Const(d, -std::numeric_limits<double>::infinity()), y);
+}
+
+// ln(1 + e^x), without overflow. Error below 2 ulp.
+template <class D, class V>
+HWY_INLINE V Softplus(D d, V x) {
+  const V tail = Log1p(d, Exp(d, hn::Neg(hn::Abs(x))));
+  return hn::Add(Greater(hn::Zero(d), x), tail);
 }
 
 }  // namespace sde::simd::HWY_NAMESPACE

@@ -105,6 +105,12 @@ HWY_INLINE V Horner(D d, V x, double c0, C... rest) {
   return Fma(x, Horner(d, x, rest...), Const(d, c0));
 }
 
+// A value and what rounding it lost.
+template <class V>
+struct Compensated {
+  V value, rest;
+};
+
 }  // namespace sde::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

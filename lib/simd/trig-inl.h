@@ -66,11 +66,6 @@ HWY_INLINE Angle<V, VU> ReduceAngle(D d, V a) {
 }
 
 // Sine and cosine of |head + tail| <= pi/4 as value + rest, the rest being what rounding the value lost.
-template <class V>
-struct Compensated {
-  V value, rest;
-};
-
 template <class D, class V>
 HWY_INLINE Compensated<V> SinKernel(D d, V head, V tail) {
   const V z = hn::Mul(head, head);
@@ -129,6 +124,26 @@ HWY_INLINE V Cos(D d, V x) {
   V sin, cos;
   SinCos(d, x, sin, cos);
   return cos;
+}
+
+// Sine over cosine, or its negative reciprocal, the quotient of two compensated values. Error below 1.5 ulp;
+// arguments as in SinCos.
+template <class D, class V>
+HWY_INLINE V Tan(D d, V x) {
+  const hn::RebindToUnsigned<D> du;
+  const V a = hn::Abs(x);
+  const auto angle = ReduceAngle(d, a);
+  const Compensated<V> s = SinKernel(d, angle.head, angle.tail), c = CosKernel(d, angle.head, angle.tail);
+  const auto turned = hn::TestBit(angle.quadrant, hn::Set(du, 1));
+  const auto swap = hn::RebindMask(d, turned);
+  const V over = hn::IfThenElse(swap, c.value, s.value), over_rest = hn::IfThenElse(swap, c.rest, s.rest);
+  const V under = hn::IfThenElse(swap, s.value, c.value), under_rest = hn::IfThenElse(swap, s.rest, c.rest);
+  const V inverse = hn::Div(Const(d, 1), under);
+  const V q = hn::Mul(over, inverse);
+  const V remainder = hn::Add(NegFma(q, under, over), NegFma(q, under_rest, over_rest));
+  const V value = Fma(remainder, inverse, q);
+  const V sign = hn::BitCast(d, hn::ShiftLeft<63>(angle.quadrant));
+  return hn::Xor(value, hn::Xor(hn::Xor(a, x), sign));
 }
 
 }  // namespace sde::simd::HWY_NAMESPACE
