@@ -77,3 +77,8 @@ for path in a:
 json() {
   jq -e "$@"
 }
+
+is_png() {
+  assert_equal "$(head -c 4 "$1" | tail -c 3)" PNG
+  assert [ "$(wc -c <"$1")" -gt 2000 ]
+}

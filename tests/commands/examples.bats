@@ -1,0 +1,57 @@
+# The examples as their Makefiles make them, and only what changed is made again.
+bats_require_minimum_version 1.5.0
+setup() {
+  load helpers
+  common_setup
+}
+
+# A copy, so that nobody's out/ is in the way.
+copy() {
+  mkdir "$1"
+  find "$SDE_ROOT/examples/$1" -maxdepth 1 -type f -exec cp -p {} "$1/" \;
+  cd "$1" || return
+}
+
+@test "tbill: the estimates that the literature has, two fans" {
+  copy tbill
+  run -0 make BIN="$SDE_BIN"
+  # Vasicek, exact, June 1964 to December 1989; CIR by the Euler density on the same.
+  run -0 grep -E '^early +vasicek +exact +0\.3514[0-9]+ +0\.0743[0-9]+ +0\.0214[0-9]+ +1126\.7[23]' out/table.txt
+  run -0 grep -E '^early +cir +euler +0\.2414[0-9]+ +0\.0764[0-9]+ +0\.0673[0-9]+ +1189\.21' out/table.txt
+  assert_equal "$(wc -l <out/table.txt)" 7
+  for picture in fan-vasicek fan-cir fit-cir; do
+    is_png out/$picture.png
+  done
+  run -0 make -q BIN="$SDE_BIN"
+  touch vasicek.json
+  run -0 make -n BIN="$SDE_BIN"
+  assert_output --partial 'vasicek.json'
+  refute_output --partial 'sde-fit cir.json'
+}
+
+@test "geyser: a score model beats one Gaussian on held-out eruptions" {
+  copy geyser
+  run -0 make BIN="$SDE_BIN"
+  for rival in gaussian scott loo; do
+    echo "$rival $(jq -r '[.mean, .n] | @tsv' out/loglik-$rival.json)"
+  done
+  # The Gaussian in closed form, on 68 rows; scipy's gaussian_kde says -4.29675 with Scott's bandwidth.
+  json '.n == 68 and (.mean + 4.610719 | fabs) < 1e-3' out/loglik-gaussian.json
+  json '.mean + 4.296750 | fabs < 1e-3' out/loglik-scott.json
+  assert [ "$(jq -s '.[0].mean > .[1].mean + 0.3' out/loglik-model.json out/loglik-gaussian.json)" = true ]
+  run -0 make -q BIN="$SDE_BIN"
+  for picture in samples loss; do
+    is_png out/$picture.png
+  done
+}
+
+@test "the data are what the Debian packages hold" {
+  [ -f /usr/share/gretl/db/fedstl.idx ] || [ -f /usr/lib/R/library/datasets/data/Rdata.rdx ] ||
+    skip "neither gretl-data nor r-base-core is installed"
+  if [ -f /usr/share/gretl/db/fedstl.idx ]; then
+    "$SDE_ROOT/examples/tbill/extract.py" | cmp - "$SDE_ROOT/examples/tbill/tb3ms.csv"
+  fi
+  if [ -f /usr/lib/R/library/datasets/data/Rdata.rdx ]; then
+    "$SDE_ROOT/examples/geyser/extract.py" | cmp - "$SDE_ROOT/examples/geyser/faithful.csv"
+  fi
+}
