@@ -169,7 +169,8 @@ Outcome convergence(cli::Context& context) {
     }
   }
   if (outcome.runs.empty()) fail(Status::usage, "no method fits the models named");
-  if (!context.plot().empty() && !context.dry_run()) cli::draw(figure, context.plot());
+  if (!context.plot().empty() && !context.dry_run())
+    cli::draw(figure, context.plot(), context.output().force);
   return outcome;
 }
 

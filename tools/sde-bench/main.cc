@@ -38,7 +38,7 @@ cli::ToolInfo describe() {
       {"sde-bench throughput ou_em --json", "path-steps a second on one thread"},
       {"sde-bench check fit.h5 && echo whole", "is the file whole?"},
   };
-  info.formats = {cli::Format::json, cli::Format::h5};
+  info.formats = {io::OutputForm::json, io::OutputForm::hdf5};
   cli::Options& o = info.options;
   o.choice("method", "", method_names(), "method to measure (convergence); default: every one that fits")
       .repeatable();
@@ -71,9 +71,7 @@ std::string table_of(const std::vector<bench::Run>& runs, config::Summary& summa
 }
 
 void write_hdf5(cli::Context& context, const std::vector<bench::Run>& runs, const std::string& json) {
-  io::OutputOptions how;
-  how.force = context.output().force;
-  io::Writer writer(context.output().path, "bench", how);
+  io::Writer writer(context.output().path, "bench", context.output().options());
   std::vector<std::string> cases, names, units;
   std::vector<double> values, targets;
   for (const bench::Run& run : runs) {
@@ -115,7 +113,7 @@ int run(cli::Context& context) {
   config::Summary summary;
   summary.set("/kind", "bench").set("/suite", suite).set("/threads", context.threads());
   const std::string json = table_of(outcome.runs, summary);
-  if (context.output().given() && context.output().format == cli::Format::h5)
+  if (context.output().given() && context.output().form == io::OutputForm::hdf5)
     write_hdf5(context, outcome.runs, json);
   const bool refuted = std::any_of(outcome.runs.begin(), outcome.runs.end(),
                                    [](const bench::Run& r) { return r.ok && !*r.ok; });

@@ -35,7 +35,6 @@ cli::ToolInfo describe() {
   };
   info.schema = "simulate";
   info.model_key = "/sde";
-  info.config_kinds = {config::DocumentKind::simulation};
   info.model_kinds = {config::DocumentKind::sde};
 
   cli::Options& o = info.options;
@@ -79,7 +78,7 @@ int run(cli::Context& context) {
   options.solver.method = choice.method->name;
   context.keep(options);
 
-  const bool store = context.output().given() && context.output().format != cli::Format::json;
+  const bool store = context.output().given() && context.output().form != io::OutputForm::json;
   const bool draw = !context.plot().empty();
   EnsembleOptions ensemble;
   ensemble.method = choice.method;

@@ -85,7 +85,7 @@ struct SimulateOutput {
 };
 
 struct SimulateOptions {
-  std::string name, description;
+  std::optional<std::string> name, description;
   JsonText sde;
   SimulateTime time;
   SimulateSolver solver;

@@ -15,10 +15,6 @@ namespace {
 
 constexpr std::size_t kPathsShown = 24;
 
-io::OutputForm output_form(cli::Format format) {
-  return format == cli::Format::csv ? io::OutputForm::csv : io::OutputForm::hdf5;
-}
-
 }  // namespace
 
 SdeExpressions parse_model(const config::FoundSde& found) {
@@ -56,8 +52,9 @@ InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
     io::DatasetOptions how;
     how.rows = io::DatasetOptions::Rows::samples;
     const std::string path = found.document.resolve(file);
-    const io::Dataset data = io::read_dataset(path, how);
-    context.add_input(path);
+    const io::Input input(path);
+    const io::Dataset data = io::read_dataset(input, how);
+    context.add_input(input);
     std::vector<std::string> wanted;
     for (const StateDocument& state : document.states)
       if (state.initial.kind == InitialLaw::Kind::data) wanted.push_back(state.name);
@@ -116,10 +113,8 @@ void Report::open(bool trajectories) {
   layout.time = schedule_.grid.save;
   layout.columns = equation_.states;
   layout.trajectories = trajectories;
-  io::OutputOptions how;
-  how.force = context_.output().force;
-  writer_ = std::make_unique<io::EnsembleWriter>(
-      context_.output().path, output_form(context_.output().format), layout, context_.provenance(), how);
+  writer_ = std::make_unique<io::EnsembleWriter>(context_.output().path, context_.output().form, layout,
+                                                 context_.provenance(), context_.output().options());
 }
 
 bool Report::wants_paths() const {
@@ -198,7 +193,7 @@ void Report::draw(const EnsembleResult& result) const {
     if (options_.paths > 1) panel.line(time, quantile(0.5), "median").width = 2;
     figure.panels.push_back(std::move(panel));
   }
-  cli::draw(figure, context_.plot());
+  cli::draw(figure, context_.plot(), context_.output().force);
 }
 
 std::string Report::text(const EnsembleResult& result, double seconds) const {
