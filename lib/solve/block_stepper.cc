@@ -1,4 +1,5 @@
 // Steps of any Sde: the schemes carried out on blocks, one operation after the other.
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
@@ -25,8 +26,13 @@ class BlockAlgebra {
   Vector drift(Vector y, double c) { return evaluate(y, c).drift; }
 
   Vector noise(Vector y, double c) {
-    const Evaluation e = evaluate(y, c);
     const Vector result = take(sde_.dimension());
+    if (sde_.noises() == 0) {
+      const Block zero = block(result);
+      std::fill_n(zero.data, zero.rows * zero.stride, 0.0);
+      return result;
+    }
+    const Evaluation e = evaluate(y, c);
     if (sde_.diagonal_storage()) {
       multiply_rows(block(e.diffusion), in_.dW, block(result));
     } else {
