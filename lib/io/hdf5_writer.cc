@@ -75,13 +75,28 @@ struct Writer::Impl {
     return id;
   }
 
-  Handle create(const std::string& path, hid_t type, hid_t space, hid_t creation,
+  // Without times of creation, the same content makes the same bytes.
+  void make_group(const std::string& path) {
+    if (check(H5Lexists(h5file.get(), path.c_str(), H5P_DEFAULT), path) > 0) return;
+    const Handle creation = h5::properties(H5Pcreate(H5P_GROUP_CREATE));
+    H5Pset_obj_track_times(creation.get(), false);
+    const hid_t id = H5Gcreate2(h5file.get(), path.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT);
+    const Handle group(check(id, path), H5Gclose, &given_up);
+  }
+  void make_parents(const std::string& path) {
+    for (std::size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+      make_group(path.substr(0, at));
+    }
+  }
+
+  Handle create(const std::string& path, hid_t type, hid_t space, const Handle* creation = nullptr,
                 hid_t access = H5P_DEFAULT) {
-    const Handle links = h5::properties(H5Pcreate(H5P_LINK_CREATE));
-    H5Pset_create_intermediate_group(links.get(), 1);
-    return h5::dataset(
-        check(H5Dcreate2(h5file.get(), path.c_str(), type, space, links.get(), creation, access), path),
-        &given_up);
+    make_parents(path);
+    const Handle plain = h5::properties(H5Pcreate(H5P_DATASET_CREATE));
+    const Handle& used = creation ? *creation : plain;
+    H5Pset_obj_track_times(used.get(), false);
+    const hid_t id = H5Dcreate2(h5file.get(), path.c_str(), type, space, H5P_DEFAULT, used.get(), access);
+    return h5::dataset(check(id, path), &given_up);
   }
 
   void write_texts(const std::string& path, const std::vector<std::string>& texts, bool scalar) {
@@ -92,7 +107,7 @@ struct Writer::Impl {
     const Handle space = h5::space(scalar ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &n, nullptr));
     std::string bytes(n * size, '\0');
     for (std::size_t i = 0; i < n; ++i) texts[i].copy(bytes.data() + i * size, size);
-    const Handle d = create(path, type.get(), space.get(), H5P_DEFAULT);
+    const Handle d = create(path, type.get(), space.get());
     if (n > 0) check(H5Dwrite(d.get(), type.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), path);
   }
 
@@ -151,10 +166,12 @@ Writer::Writer(const std::string& path, std::string_view kind, OutputOptions opt
     H5Pset_file_locking(access.get(), false, true);
     H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG);
     if (impl_->file.in_place()) H5Pset_fapl_core(access.get(), kImageIncrement, false);
+    const Handle creation = h5::properties(H5Pcreate(H5P_FILE_CREATE));
+    H5Pset_obj_track_times(creation.get(), false);
     const std::string name = impl_->file.in_place() ? "image" : impl_->file.temporary();
     impl_->h5file =
-        Handle(impl_->check(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), ""), H5Fclose,
-               &impl_->given_up);
+        Handle(impl_->check(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), ""),
+               H5Fclose, &impl_->given_up);
   }
   attribute("/", "format", "sdetools");
   attribute("/", "kind", std::string(kind));
@@ -181,7 +198,7 @@ void Writer::write_array(const std::string& path, Element element, const void* v
       h5::space(shape.empty() ? H5Screate(H5S_SCALAR)
                               : H5Screate_simple(static_cast<int>(extent.size()), extent.data(), nullptr));
   {
-    const Handle d = impl_->create(path, h5::file_type(element), space.get(), H5P_DEFAULT);
+    const Handle d = impl_->create(path, h5::file_type(element), space.get());
     if (count > 0) {
       impl_->check(H5Dwrite(d.get(), h5::memory_type(element), H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path);
     }
@@ -221,19 +238,15 @@ void Writer::write_text_pairs(const std::string& path, const std::string& first,
     rows[i].second.copy(row + size[0], size[1]);
   }
   const Handle space = h5::space(H5Screate_simple(1, &n, nullptr));
-  const Handle d = impl_->create(path, pair.get(), space.get(), H5P_DEFAULT);
+  const Handle d = impl_->create(path, pair.get(), space.get());
   if (n > 0) impl_->check(H5Dwrite(d.get(), pair.get(), H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()), path);
 }
 
 void Writer::make_group(const std::string& path) {
   const Lock lock;
   impl_->require_usable();
-  const Handle links = h5::properties(H5Pcreate(H5P_LINK_CREATE));
-  H5Pset_create_intermediate_group(links.get(), 1);
-  const Handle group(
-      impl_->check(H5Gcreate2(impl_->h5file.get(), path.c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
-                   path),
-      H5Gclose, &impl_->given_up);
+  impl_->make_parents(path);
+  impl_->make_group(path);
 }
 
 void Writer::attribute(const std::string& object, const std::string& name, const std::string& text) {
@@ -283,7 +296,7 @@ void Writer::create(const std::string& path, Element element, const Layout& layo
       H5Pset_chunk_cache(access.get(), 12421, kCompressedCache, 1.0);
     }
   }
-  Open open{impl_->create(path, h5::file_type(element), space.get(), creation.get(), access.get()), element,
+  Open open{impl_->create(path, h5::file_type(element), space.get(), &creation, access.get()), element,
             layout.shape, layout.extendible};
   impl_->open.insert_or_assign(path, std::move(open));
   if (!layout.dims.empty()) attribute(path, "dims", layout.dims);
