@@ -123,7 +123,10 @@ std::string panel_settings(const Panel& panel) {
   out += fmt::format("set xlabel {}\nset ylabel {}\n", quoted(panel.x_label), quoted(panel.y_label));
   if (panel.log_x) out += "set logscale x\n";
   if (panel.log_y) out += "set logscale y\n";
-  out += fmt::format("set xrange {}\nset yrange {}\n", range(panel.x_range), range(panel.y_range));
+  const auto is_bars = [](const Series& s) { return s.mark == Mark::bars; };
+  const bool from_zero = !panel.log_y && std::any_of(panel.series.begin(), panel.series.end(), is_bars);
+  out += fmt::format("set xrange {}\nset yrange {}\n", range(panel.x_range),
+                     from_zero && !panel.y_range ? "[0:*]" : range(panel.y_range));
   out += panel.equal_axes ? "set size ratio -1\n" : "set size noratio\n";
   if (panel.bare) {
     out += "unset border\nunset tics\nunset colorbox\nunset key\nset yrange [*:*] reverse\n";
@@ -251,7 +254,7 @@ std::string gnuplot_script(const Figure& figure, const std::string& ending, cons
   out +=
       fmt::format("set terminal {}\n", terminal_setting(ending, columns * figure.panel_width, height, rows));
   out += fmt::format("set output {}\nset palette gray\n", quoted(file));
-  if (!terminal) out += "set grid lc rgb '#E4E4E4' lw 0.5 dt 1\n";
+  if (!terminal) out += "set grid lc rgb '#DCDCDC' lw 0.6 dt 1\n";
   for (int p = 0; p < count; ++p) {
     const Panel& panel = figure.panels[static_cast<std::size_t>(p)];
     for (std::size_t i = 0; i < panel.series.size(); ++i)

@@ -35,6 +35,7 @@ struct Option {
   std::vector<std::string> choices;
   bool repeatable = false;  // values add up (the key, if any, becomes an array)
   bool negatable = false;
+  bool existing = false;  // of an assignment: NAME must be there already
   bool hidden = false;
   std::string section;  // heading in help; empty: the program's own options
 };
@@ -65,6 +66,10 @@ class OptionHandle {
   }
   OptionHandle& negatable() {
     option_.negatable = true;
+    return *this;
+  }
+  OptionHandle& existing() {
+    option_.existing = true;
     return *this;
   }
   OptionHandle& hidden() {

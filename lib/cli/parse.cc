@@ -154,6 +154,33 @@ void read_environment(const Options& options, Values& values) {
   }
 }
 
+// That the object at `pointer` has a key `name`.
+void check_name(const config::Document& document, const std::string& pointer, const std::string& name,
+                const std::string& origin) {
+  const Json::json_pointer place(pointer);
+  std::vector<std::string> known;
+  if (document.json().contains(place)) {
+    for (const auto& [key, value] : document.json().at(place).items()) known.push_back(key);
+  }
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  fail(Status::usage, "{}: there is no \"{}\"{}", origin, name, suggestion(name, known));
+}
+
+// Arguments to their names, in order; the last may take all that is left.
+std::map<std::string, std::vector<std::string>> distribute(const std::vector<std::string>& given,
+                                                           const ToolInfo& info) {
+  std::map<std::string, std::vector<std::string>> arguments;
+  std::size_t next = 0;
+  for (const Argument& argument : info.arguments) {
+    std::vector<std::string>& values = arguments[argument.name];
+    while (next < given.size() && (values.empty() || argument.repeated)) values.push_back(given[next++]);
+  }
+  if (next < given.size()) {
+    fail(Status::usage, "unexpected argument \"{}\"; see {} --help", given[next], info.name);
+  }
+  return arguments;
+}
+
 }  // namespace
 
 double parse_number(const std::string& text, const std::string& origin) {
@@ -210,12 +237,8 @@ Parsed parse(int argc, const char* const* argv, const ToolInfo& info, const Opti
       if (option.name != "merge") slot.handle->expected(1)->allow_extra_args(false)->take_all();
     }
   }
-  std::map<std::string, std::vector<std::string>> arguments;
-  for (const Argument& argument : info.arguments) {
-    CLI::Option* handle = app.add_option(argument.name, arguments[argument.name]);
-    handle->required(false);
-    if (!argument.repeated) handle->expected(1);
-  }
+  std::vector<std::string> arguments;
+  app.add_option("ARGUMENTS", arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -231,7 +254,7 @@ Parsed parse(int argc, const char* const* argv, const ToolInfo& info, const Opti
     refuse(left.front(), info, options);
 
   Parsed parsed;
-  parsed.arguments = std::move(arguments);
+  parsed.arguments = distribute(arguments, info);
   for (const auto& slot : slots) {
     if (slot->handle->count() == 0) continue;
     const std::string origin = "--" + slot->option->name;
@@ -251,29 +274,38 @@ Parsed parse(int argc, const char* const* argv, const ToolInfo& info, const Opti
 }
 
 void require_arguments(const ToolInfo& info, const Parsed& parsed) {
+  const bool by_config = !info.model_key.empty() && info.arguments.size() == 1;
+  if (by_config && (parsed.command.has("config") || parsed.environment.has("config"))) return;
   for (const Argument& argument : info.arguments) {
     if (!argument.required || !parsed.arguments.at(argument.name).empty()) continue;
     fail(Status::usage, "{} is missing ({}); see {} --help", argument.name, argument.help, info.name);
   }
 }
 
-void apply_options(const Options& options, const Values& values, config::Document& document) {
+std::vector<std::string> apply_options(const Options& options, const Values& values,
+                                       config::Document& document) {
+  std::vector<std::string> pointers;
+  const auto put = [&](const std::string& pointer, Json value, const std::string& origin) {
+    config::set_at(document, pointer, std::move(value), origin);
+    pointers.push_back(pointer);
+  };
   for (const Option& option : options.all()) {
     if (option.key.empty() || !values.has(option.name)) continue;
     const std::string origin = values.origin(option.name);
     const std::vector<std::string>& given = values.list(option.name);
     if (option.type != OptionType::assignment) {
-      config::set_at(document, option.key, option_value(option, given, origin), origin);
+      put(option.key, option_value(option, given, origin), origin);
       continue;
     }
     for (const std::string& assignment : given) {
       const std::size_t equals = assignment.find('=');
       const std::string name = assignment.substr(0, equals);
-      config::set_at(document, config::pointer_join(option.key, name),
-                     config::parse_value(assignment.substr(equals + 1), origin),
-                     fmt::format("{} {}", origin, name));
+      if (option.existing) check_name(document, option.key, name, origin);
+      put(config::pointer_join(option.key, name), config::parse_value(assignment.substr(equals + 1), origin),
+          fmt::format("{} {}", origin, name));
     }
   }
+  return pointers;
 }
 
 }  // namespace sde::cli

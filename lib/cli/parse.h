@@ -26,15 +26,17 @@ struct Parsed {
 // Required arguments are not asked for here: --help and the like do without.
 Parsed parse(int argc, const char* const* argv, const ToolInfo& info, const Options& options);
 
-// Throws Error(usage), `sde-fit: DATA is missing; ...`, where a required argument was not given.
+// Throws Error(usage) where a required argument was not given. A configuration stands for the only argument
+// of a program whose model is part of it.
 void require_arguments(const ToolInfo& info, const Parsed& parsed);
 
 // Whether SDE_<NAME> may stand for this option.
 bool has_variable(const Option& option);
 std::string variable_name(const Option& option);  // "SDE_TIME_COLUMN"
 
-// Puts every given value of an option with a key into the configuration.
-void apply_options(const Options& options, const Values& values, config::Document& document);
+// Puts every given value of an option with a key into the configuration; returns the pointers that it set.
+std::vector<std::string> apply_options(const Options& options, const Values& values,
+                                       config::Document& document);
 
 double parse_number(const std::string& text, const std::string& origin);
 std::int64_t parse_integer(const std::string& text, const std::string& origin);

@@ -166,11 +166,14 @@ void build_config(State& state, const Parsed& parsed, const Options& options) {
     document.merge(over);
     if (is_model) config::embed_model(document, info.model_key, info.model_kinds);
   }
-  const std::vector<std::string>& env_sets = parsed.environment.list("set");
-  for (const std::string& assignment : env_sets) config::apply_set(document, assignment, "SDE_SET");
-  apply_options(options, parsed.environment, document);
-  for (const std::string& assignment : parsed.command.list("set")) config::apply_set(document, assignment);
-  apply_options(options, parsed.command, document);
+  const auto layer = [&](const std::vector<std::string>& sets, const Values& named, const char* origin) {
+    std::vector<std::string> now;
+    for (const std::string& assignment : sets) now.push_back(config::apply_set(document, assignment, origin));
+    config::yield_to(document, info.schema, now);
+    config::yield_to(document, info.schema, apply_options(options, named, document));
+  };
+  layer(parsed.environment.list("set"), parsed.environment, "SDE_SET");
+  layer(parsed.command.list("set"), parsed.command, "--set");
   if (is_model) config::embed_model(document, info.model_key, info.model_kinds);
   config::validate(document, info.schema);
 }

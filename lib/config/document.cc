@@ -60,8 +60,8 @@ void Document::set_origin(const std::string& pointer, const std::string& label) 
 }
 
 bool Document::set_by_option(std::string_view pointer) const {
-  const auto* from = origin(pointer);
-  return from && !from->second.is_file;
+  const auto found = origins_.find(pointer);
+  return found != origins_.end() && !found->second.is_file;
 }
 
 void Document::embed(const std::string& pointer, const Document& other, const std::string& other_pointer) {
@@ -72,6 +72,15 @@ void Document::embed(const std::string& pointer, const Document& other, const st
   for (const auto& [at, from_where] : other.origins_) {
     if (starts_at(at, other_pointer)) origins_[pointer + at.substr(other_pointer.size())] = from_where;
   }
+}
+
+void Document::erase(const std::string& pointer) {
+  const Json::json_pointer place(pointer);
+  if (place.empty() || !json_->contains(place)) return;
+  Json& parent = json_->at(place.parent_pointer());
+  if (!parent.is_object()) return;
+  parent.erase(place.back());
+  forget(pointer);
 }
 
 void Document::merge(const Document& other) {

@@ -34,7 +34,7 @@ class Document {
   // Records that the value at `pointer` was set by `origin` ("--dt", "--set", "SDE_DT"), not by the file.
   void set_origin(const std::string& pointer, const std::string& origin);
 
-  // Whether the value at `pointer` was set by an option or the environment.
+  // Whether just the value at `pointer` (not one around it) was set by an option or the environment.
   bool set_by_option(std::string_view pointer) const;
 
   // Puts `other` over this document: objects are joined key by key, everything else is replaced, null
@@ -45,6 +45,9 @@ class Document {
   // Puts the part of `other` at `other_pointer` in the place of what is at `pointer`. Messages about it name
   // `other`.
   void embed(const std::string& pointer, const Document& other, const std::string& other_pointer = "");
+
+  // Removes the key at `pointer`, where there is one.
+  void erase(const std::string& pointer);
 
   // The start of a message about the value at `pointer`: `ou.json: at /solver/dt`, `--dt`, `ou.json` for the
   // root.

@@ -82,10 +82,22 @@ class Handler : public nlohmann::json_sax<Json> {
     key_ = x;
     return true;
   }
-  bool parse_error(std::size_t byte, const std::string&,
+  bool parse_error(std::size_t byte, const std::string& last,
                    const nlohmann::detail::exception& exception) override {
-    const std::size_t at = std::min(byte > 0 ? byte - 1 : 0, text_.size());
-    error(at, explain(at, exception.what()));
+    const std::string message = exception.what();
+    if (text_.find_first_not_of(" \t\r\n") == std::string_view::npos)
+      error(0, "is empty; expected a JSON value");
+    std::size_t at = std::min(byte > 0 ? byte - 1 : 0, text_.size());
+    // The position is that of the last character of the token, which begins a string or number where it is
+    // whole.
+    const bool is_string = last.size() > 1 && last.front() == '"' && last.back() == '"';
+    const bool is_number = !last.empty() && last.find_first_not_of("+-.0123456789eE") >= last.size() - 1 &&
+                           std::string_view("-0123456789").find(last[0]) != std::string_view::npos;
+    if ((is_string || is_number) && at + 1 >= last.size() &&
+        text_.substr(at + 1 - last.size(), last.size()) == last) {
+      at -= last.size() - 1;
+    }
+    error(at, explain(at, message));
   }
 
  private:

@@ -84,14 +84,16 @@ void set_at(Document& document, const std::string& pointer, Json value, const st
   document.set_origin(pointer, origin);
 }
 
-void apply_set(Document& document, const std::string& assignment, const std::string& origin) {
+std::string apply_set(Document& document, const std::string& assignment, const std::string& origin) {
   const std::size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
     fail(Status::usage, "{}: expected KEY=VALUE (got \"{}\")", origin, assignment);
   }
   const std::string key = assignment.substr(0, equals);
   const std::string label = fmt::format("{} {}", origin, key);
-  set_at(document, path_to_pointer(key, label), parse_value(assignment.substr(equals + 1), label), label);
+  const std::string pointer = path_to_pointer(key, label);
+  set_at(document, pointer, parse_value(assignment.substr(equals + 1), label), label);
+  return pointer;
 }
 
 }  // namespace sde::config

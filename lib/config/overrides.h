@@ -22,7 +22,7 @@ Json parse_value(std::string_view text, const std::string& origin);
 // array.
 void set_at(Document& document, const std::string& pointer, Json value, const std::string& origin);
 
-// One `--set a.b.c=VALUE`.
-void apply_set(Document& document, const std::string& assignment, const std::string& origin = "--set");
+// One `--set a.b.c=VALUE`; returns the pointer that it set.
+std::string apply_set(Document& document, const std::string& assignment, const std::string& origin = "--set");
 
 }  // namespace sde::config

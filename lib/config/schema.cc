@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <mutex>
@@ -151,6 +152,28 @@ std::vector<std::string> schema_choices(const std::string& schema_name, const st
     }
   }
   return choices;
+}
+
+void yield_to(Document& document, const std::string& schema_name, const std::vector<std::string>& now) {
+  for (const std::string& pointer : now) {
+    std::string parent;
+    for (const std::string& key : pointer_parts(pointer)) {
+      for (const Json* part : schema_parts(loaded(schema_name), parent)) {
+        const auto without = part->find("not");
+        if (without == part->end() || !without->contains("required")) continue;
+        const std::vector<std::string> keys = (*without)["required"].get<std::vector<std::string>>();
+        if (std::find(keys.begin(), keys.end(), key) == keys.end()) continue;
+        for (const std::string& other : keys) {
+          const std::string place = pointer_join(parent, other);
+          const bool given = std::any_of(now.begin(), now.end(), [&](const std::string& p) {
+            return p == place || p.starts_with(place + "/");
+          });
+          if (other != key && !given) document.erase(place);
+        }
+      }
+      parent = pointer_join(parent, key);
+    }
+  }
 }
 
 std::string schema_default(const std::string& schema_name, const std::string& pointer) {

@@ -33,6 +33,10 @@ void validate(const Document& document, const std::string& schema_name);
 // The values that the schema lists for the key at `pointer` ("/solver/method"); empty where it lists none.
 std::vector<std::string> schema_choices(const std::string& schema_name, const std::string& pointer);
 
+// Where the schema allows only one of two keys, a key that an option sets takes the place of the other, set
+// before. `now` are the pointers that the options of one step of precedence have set.
+void yield_to(Document& document, const std::string& schema_name, const std::vector<std::string>& now);
+
 // The default that the schema states for the key at `pointer`, as text; "" where it states none.
 std::string schema_default(const std::string& schema_name, const std::string& pointer);
 

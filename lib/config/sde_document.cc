@@ -234,7 +234,15 @@ void embed_model(Document& document, const std::string& pointer, const std::vect
   if (!document.json().contains(place)) return;
   const Json& value = document.json().at(place);
   if (!value.is_string()) return;
-  embed_model(document, pointer, kinds, read_model(document.resolve(value.get<std::string>(), pointer)));
+  const std::string where = document.at(pointer);
+  ModelInput model;
+  try {
+    model = read_model(document.resolve(value.get<std::string>(), pointer));
+  } catch (const Error& error) {
+    if (error.status() != Status::no_input || where.empty()) throw;
+    fail(error.status(), "{}: {}", where, error.what());
+  }
+  embed_model(document, pointer, kinds, model);
 }
 
 void embed_model(Document& document, const std::string& pointer, const std::vector<DocumentKind>& kinds,
