@@ -86,6 +86,7 @@ Expr node_derivative(const Node& n, const Expr& e, const Expr* a, const Expr* d,
     case Op::power: {
       // Two terms that stay finite at a base of 0, where a^b (b' log a + b a'/a) does not.
       Expr sum(0);
+      if (a[0].is_zero()) return sum;  // 0^b is 0 or infinite
       if (!d[0].is_zero()) sum = a[1] * pow(a[0], a[1] - 1) * d[0];
       if (!d[1].is_zero()) sum = sum + e * log(a[0]) * d[1];
       return sum;

@@ -31,11 +31,26 @@ void Evaluate(Op op, const double* a, const double* b, double* to, std::size_t l
     SDE_MAP(log, Log)
     SDE_MAP(sin, Sin)
     SDE_MAP(cos, Cos)
+    SDE_MAP(tan, Tan)
+    SDE_MAP(sinh, Sinh)
+    SDE_MAP(cosh, Cosh)
+    SDE_MAP(tanh, Tanh)
+    SDE_MAP(asin, Asin)
+    SDE_MAP(acos, Acos)
+    SDE_MAP(atan, Atan)
+    SDE_MAP(sigmoid, Sigmoid)
+    SDE_MAP(softplus, Softplus)
+    SDE_MAP(erf, Erf)
+    SDE_MAP(expm1, Expm1)
+    SDE_MAP(log1p, Log1p)
 #undef SDE_MAP
     default:
-      break;  // power
+      break;
   }
-  for (std::size_t i = 0; i < lanes; ++i) to[i] = apply(op, a[i], b[i]);
+  // pow, the one with two arguments
+  for (std::size_t i = 0; i < lanes; i += hn::Lanes(d)) {
+    hn::Store(Pow(d, hn::Load(d, a + i), hn::Load(d, b + i)), d, to + i);
+  }
 }
 
 // Dispatch happens here, once a run.

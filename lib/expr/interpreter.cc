@@ -51,7 +51,7 @@ HWY_INLINE V Apply(V a, V b) {
   if constexpr (op == Op::less) return Flag(hn::Lt(a, b));
   if constexpr (op == Op::less_equal) return Flag(hn::Le(a, b));
   if constexpr (op == Op::equal) return Flag(hn::Eq(a, b));
-  if constexpr (op == Op::not_equal) return Flag(hn::Ne(a, b));
+  if constexpr (op == Op::not_equal) return hn::IfThenZeroElse(hn::Eq(a, b), hn::Set(D(), 1.0));  // 1 for NaN
 }
 
 template <Op op>
@@ -59,7 +59,7 @@ HWY_INLINE V Apply(V a, V b, V c) {
   if constexpr (op == Op::multiply_add) return Fma(a, b, c);
   if constexpr (op == Op::multiply_subtract) return Fms(a, b, c);
   if constexpr (op == Op::subtract_product) return NegFma(a, b, c);
-  if constexpr (op == Op::select) return hn::IfThenElse(hn::Ne(a, hn::Zero(D())), b, c);
+  if constexpr (op == Op::select) return hn::IfThenElse(hn::Eq(a, hn::Zero(D())), c, b);
 }
 
 // An argument of a step.

@@ -27,12 +27,20 @@ Level level(const Node& n) {
     case Op::multiply:
     case Op::divide:
     case Op::negate:
-      return kProduct;  // -a*b reads as -(a*b), which has the same bits
+      return kProduct;
     case Op::power:
       return kPower;
     default:
       return kAtom;
   }
+}
+
+// Whether the sign of a product may be written before its first factor: -x*y is read as (-x)*y, which becomes
+// -(x*y) again, but -(a - b)*y would become (b - a)*y.
+bool opens_with_name(const Node& n) {
+  const Node* first = &n;
+  while (first->op == Op::multiply || first->op == Op::divide) first = first->arguments[0].get();
+  return first->op != Op::number && level(*first) >= kPower;
 }
 
 std::string number_text(double value) {
@@ -103,7 +111,7 @@ std::string to_string(const Expr& e) {
         }
         if (n.op == Op::negate) {
           out += '-';
-          node(n, 0, kProduct);
+          node(n, 0, opens_with_name(*n.arguments[0]) ? kProduct : kPower);
           break;
         }
         node(n, 1, own + 1);

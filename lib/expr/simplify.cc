@@ -5,6 +5,7 @@
 //
 // Functions of numbers are folded only where IEEE arithmetic rounds correctly (+ - * / sqrt and the like),
 // for the C library's exp differs in the last place between machines, and results must not.
+#include <algorithm>
 #include <cmath>
 #include <initializer_list>
 #include <optional>
@@ -15,8 +16,8 @@
 namespace sde::expr {
 namespace {
 
-constexpr std::size_t kTermLimit = 16;  // how far sums and products are searched for equal parts
-constexpr double kExpandedPower = 64;   // integer powers of numbers up to this are folded
+constexpr std::size_t kBudget = 16;    // nodes of a sum or product that are searched for equal parts
+constexpr double kExpandedPower = 64;  // integer powers of numbers up to this are folded
 
 Expr build(Op op, std::initializer_list<Expr> arguments) {
   return raw(op, std::span<const Expr>(arguments.begin(), arguments.size()));
@@ -59,15 +60,18 @@ Term term_of(const Expr& e, double sign) {
   return {sign, e};
 }
 
-// Appends the terms of a sum in the order written; false where there are too many to look at.
-bool collect_terms(const Expr& e, double sign, std::vector<Term>& terms) {
-  if (is(e, Op::add) || is(e, Op::subtract)) {
-    if (terms.size() + 2 > kTermLimit) return false;
-    return collect_terms(arg(e, 0), sign, terms) &&
-           collect_terms(arg(e, 1), is(e, Op::add) ? sign : -sign, terms);
+// Appends the terms of a sum in the order written; false where they are too many to look at. `budget` is the
+// number of nodes that may still be opened.
+bool collect_terms(const Expr& e, double sign, std::size_t& budget, std::vector<Term>& terms) {
+  const bool add = is(e, Op::add), negate = is(e, Op::negate);
+  if (!add && !negate && !is(e, Op::subtract)) {
+    terms.push_back(term_of(e, sign));
+    return true;
   }
-  terms.push_back(term_of(e, sign));
-  return terms.size() <= kTermLimit;
+  if (budget-- == 0) return false;
+  if (negate) return collect_terms(arg(e, 0), -sign, budget, terms);
+  return collect_terms(arg(e, 0), sign, budget, terms) &&
+         collect_terms(arg(e, 1), add ? sign : -sign, budget, terms);
 }
 
 // coefficient * body for a coefficient that is not negative.
@@ -107,7 +111,8 @@ Expr add(const Expr& a, const Expr& b, bool subtract) {
   }
   if (a.is_zero() || b.is_zero()) return join(a, b, subtract);
   std::vector<Term> left, right;
-  if (collect_terms(a, 1, left) && collect_terms(b, subtract ? -1 : 1, right)) {
+  std::size_t left_budget = kBudget, right_budget = kBudget;
+  if (collect_terms(a, 1, left_budget, left) && collect_terms(b, subtract ? -1 : 1, right_budget, right)) {
     bool matched = false;
     for (const Term& r : right) {
       bool found = false;
@@ -137,30 +142,28 @@ struct Factors {
   std::vector<Factor> list;
 };
 
-bool collect_factors(const Expr& e, bool below, Factors& factors) {
-  if (factors.list.size() >= kTermLimit) return false;
+bool collect_factors(const Expr& e, bool below, std::size_t& budget, Factors& factors) {
+  const Op op = e.node().op;
   if (e.is_number()) {
     factors.coefficient = below ? factors.coefficient / e.number() : factors.coefficient * e.number();
     return true;
   }
-  switch (e.node().op) {
-    case Op::negate:
-      factors.coefficient = -factors.coefficient;
-      return collect_factors(arg(e, 0), below, factors);
-    case Op::multiply:
-      return collect_factors(arg(e, 0), below, factors) && collect_factors(arg(e, 1), below, factors);
-    case Op::divide:
-      return collect_factors(arg(e, 0), below, factors) && collect_factors(arg(e, 1), !below, factors);
-    case Op::sqrt:
-      factors.list.push_back({arg(e, 0), Expr(0.5), below});
-      return true;
-    case Op::power:
-      factors.list.push_back({arg(e, 0), arg(e, 1), below});
-      return true;
-    default:
-      factors.list.push_back({e, Expr(1), below});
-      return true;
+  if (op == Op::sqrt) {
+    factors.list.push_back({arg(e, 0), Expr(0.5), below});
+    return true;
   }
+  if (op == Op::power) {
+    factors.list.push_back({arg(e, 0), arg(e, 1), below});
+    return true;
+  }
+  if (op != Op::negate && op != Op::multiply && op != Op::divide) {
+    factors.list.push_back({e, Expr(1), below});
+    return true;
+  }
+  if (budget-- == 0) return false;
+  if (op == Op::negate) factors.coefficient = -factors.coefficient;
+  return collect_factors(arg(e, 0), below, budget, factors) &&
+         (op == Op::negate || collect_factors(arg(e, 1), below != (op == Op::divide), budget, factors));
 }
 
 bool is_fraction(const Expr& exponent) {
@@ -199,20 +202,30 @@ Expr product_of(const Factors& factors) {
 // The product (or quotient) with powers of one base combined; nothing where there are none.
 std::optional<Expr> combined(const Expr& a, const Expr& b, bool divide) {
   Factors left, right;
-  if (!collect_factors(a, false, left) || !collect_factors(b, divide, right)) return std::nullopt;
-  bool matched = false;
-  for (const Factor& r : right.list) {
-    bool found = false;
-    for (Factor& l : left.list) {
-      if (!combine(l, r)) continue;
-      l.exponent = l.below == r.below ? l.exponent + r.exponent : l.exponent - r.exponent;
-      found = matched = true;
-      break;
+  std::size_t left_budget = kBudget, right_budget = kBudget;
+  if (!collect_factors(a, false, left_budget, left) || !collect_factors(b, divide, right_budget, right)) {
+    return std::nullopt;
+  }
+  const auto meets = [&](const Factor& l) {
+    return std::any_of(right.list.begin(), right.list.end(), [&](const Factor& r) { return combine(l, r); });
+  };
+  if (std::none_of(left.list.begin(), left.list.end(), meets)) return std::nullopt;
+  std::vector<Factor>& list = left.list;
+  list.insert(list.end(), right.list.begin(), right.list.end());
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    for (std::size_t j = i + 1; j < list.size();) {
+      if (!combine(list[i], list[j])) {
+        ++j;
+        continue;
+      }
+      list[i].exponent = list[i].below == list[j].below ? list[i].exponent + list[j].exponent
+                                                        : list[i].exponent - list[j].exponent;
+      list.erase(list.begin() + static_cast<std::ptrdiff_t>(j));
+      j = i + 1;  // what did not fit before may now
     }
-    if (!found) left.list.push_back(r);
   }
   left.coefficient *= right.coefficient;
-  if (!matched || !std::isfinite(left.coefficient)) return std::nullopt;
+  if (!std::isfinite(left.coefficient)) return std::nullopt;
   return product_of(left);
 }
 
@@ -283,6 +296,7 @@ Expr power(const Expr& base, double n) {
   if (n == 0.5) return sqrt(base);
   if (n < 0) return Expr(1) / pow(base, Expr(-n));
   const bool whole = is_integer(n);
+  if (base.is_zero()) return Expr(0);
   if (base.is_number() && whole && n <= kExpandedPower) {
     if (const auto number = folded(integer_power(base.number(), static_cast<unsigned>(n)))) return *number;
   }
