@@ -27,6 +27,7 @@ struct FillRequest {
   std::size_t pairs;
   double *even, *odd;
   std::size_t stride;
+  double scale = 1;
 };
 
 }  // namespace sde

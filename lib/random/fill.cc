@@ -28,6 +28,16 @@ struct ToNormals {
     return BoxMuller(d, w);
   }
 };
+struct ToScaledNormals {
+  double scale;
+
+  template <class D, class VU>
+  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
+    const auto normals = BoxMuller(d, w);
+    const auto factor = hn::Set(d, scale);
+    return {hn::Mul(normals.even, factor), hn::Mul(normals.odd, factor)};
+  }
+};
 struct ToUniforms {
   template <class D, class VU>
   HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
@@ -65,6 +75,9 @@ HWY_INLINE void Fill(To to, const FillRequest& request) {
 
 void FillNormals(const FillRequest& request) {
   Fill(ToNormals(), request);
+}
+void FillScaledNormals(const FillRequest& request) {
+  Fill(ToScaledNormals{request.scale}, request);
 }
 void FillUniforms(const FillRequest& request) {
   Fill(ToUniforms(), request);
@@ -118,6 +131,7 @@ namespace sde {
 namespace {
 
 HWY_EXPORT(FillNormals);
+HWY_EXPORT(FillScaledNormals);
 HWY_EXPORT(FillUniforms);
 HWY_EXPORT(FillNormalsAt);
 HWY_EXPORT(FillUniformsAt);
@@ -136,8 +150,12 @@ void fill_across(AtKernel kernel, const FillRequest& r) {
     for (std::size_t i = 0; i < r.lanes; i += kLaneQuantum) {
       for (std::size_t k = 0; k < kLaneQuantum; ++k) ids[k] = r.first_id + i + k;
       pairs.fill(r.first_pair + p);
-      kernel(*r.stream, ids.data(), pairs.data(), kLaneQuantum, r.even + p * r.stride + i,
-             r.odd + p * r.stride + i);
+      double *even = r.even + p * r.stride + i, *odd = r.odd + p * r.stride + i;
+      kernel(*r.stream, ids.data(), pairs.data(), kLaneQuantum, even, odd);
+      for (std::size_t k = 0; k < kLaneQuantum; ++k) {
+        even[k] *= r.scale;
+        odd[k] *= r.scale;
+      }
     }
   }
 }
@@ -172,12 +190,15 @@ void fill_normals(const Stream& stream, std::uint64_t first_id, std::size_t lane
 }
 
 void fill_normal_steps(const Stream* streams, std::size_t components, std::uint64_t first_id,
-                       std::size_t lanes, std::uint64_t first_pair, std::size_t pairs, double* out) {
+                       std::size_t lanes, std::uint64_t first_pair, std::size_t pairs, double* out,
+                       double scale) {
   const std::size_t row = components * lanes;
+  const auto kernel =
+      scale == 1 ? HWY_DYNAMIC_DISPATCH(FillNormals) : HWY_DYNAMIC_DISPATCH(FillScaledNormals);
   for (std::size_t c = 0; c < components; ++c) {
     double* even = out + c * lanes;
-    fill(HWY_DYNAMIC_DISPATCH(FillNormals), HWY_DYNAMIC_DISPATCH(FillNormalsAt),
-         {&streams[c], first_id, lanes, first_pair, pairs, even, even + row, 2 * row});
+    fill(kernel, HWY_DYNAMIC_DISPATCH(FillNormalsAt),
+         {&streams[c], first_id, lanes, first_pair, pairs, even, even + row, 2 * row, scale});
   }
 }
 

@@ -68,7 +68,8 @@ void fill_normals(const Stream& stream, std::uint64_t first_id, std::size_t lane
 // and step 2 * first_pair + s of component c, lane i (id first_id + i), goes to out[(s * components + c) *
 // lanes + i] for s < 2 * pairs. The same numbers as fill_normals.
 void fill_normal_steps(const Stream* streams, std::size_t components, std::uint64_t first_id,
-                       std::size_t lanes, std::uint64_t first_pair, std::size_t pairs, double* out);
+                       std::size_t lanes, std::uint64_t first_pair, std::size_t pairs, double* out,
+                       double scale = 1);
 
 // One address at a time; the same bits as the fills.
 std::array<double, 2> normal_pair(const Stream& stream, std::uint64_t id, std::uint64_t pair);
