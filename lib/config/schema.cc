@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -89,7 +90,10 @@ nlohmann::json for_validator(const Json& json) {
     if (std::abs(x) <= 9007199254740992.0 && x == std::floor(x)) return static_cast<std::int64_t>(x);
     return x;
   }
-  if (json.is_number_unsigned()) return json.get<std::uint64_t>();
+  if (json.is_number_unsigned()) {
+    // It knows signed integers only; the upper half of the unsigned ones (seeds) stands at their end.
+    return std::min<std::uint64_t>(json.get<std::uint64_t>(), std::numeric_limits<std::int64_t>::max());
+  }
   if (json.is_number_integer()) return json.get<std::int64_t>();
   if (json.is_boolean()) return json.get<bool>();
   if (json.is_string()) return json.get<std::string>();
