@@ -1,186 +1,183 @@
 #include "fit/bessel.h"
 
-#include <array>
-#include <boost/math/special_functions/digamma.hpp>
-#include <boost/math/special_functions/gamma.hpp>
-#include <boost/math/special_functions/trigamma.hpp>
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "fit/bessel.cc"
+#include "hwy/foreach_target.h"
+// after foreach_target.h
+#include "simd/math-inl.h"
+
+// once: shared by every target
+#ifndef SDE_FIT_BESSEL_ONCE_
+#define SDE_FIT_BESSEL_ONCE_
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
+#include <optional>
 
-namespace sde {
-namespace {
+#include "base/block.h"
+#include "fit/bessel_series.h"
+#endif
 
-constexpr int kTerms = 14;
-constexpr double kSeriesBelow =
-    30;  // of sqrt(nu^2 + z^2); the 15th term of the expansion is below 2e-16 above it
+HWY_BEFORE_NAMESPACE();
+namespace sde::HWY_NAMESPACE {
 
-// log(sum_k U_k(p) / nu^k) = sum_k D_k(t) / s^k with s = sqrt(nu^2 + z^2), p = nu / s, t = p^2: U_k(p) = p^k
-// u_k(t) from DLMF 10.41.9, then the logarithm of the power series. coefficients[k][j] belongs to t^j.
-struct Expansion {
-  std::array<std::array<double, kTerms + 1>, kTerms + 1> coefficients{};
+namespace hn = hwy::HWY_NAMESPACE;
+using simd::HWY_NAMESPACE::Const;
+using simd::HWY_NAMESPACE::Fma;
+using simd::HWY_NAMESPACE::Fms;
+using simd::HWY_NAMESPACE::NegFma;
 
-  Expansion() {
-    std::array<std::array<double, kTerms + 1>, kTerms + 1> u{};
-    u[0][0] = 1;
-    for (int k = 0; k < kTerms; ++k) {
-      for (int j = 0; j <= k; ++j) {
-        const double n = k + 2 * j, a = u[k][j];
-        u[k + 1][j] += a * (n / 2 + 1 / (8 * (n + 1)));
-        u[k + 1][j + 1] -= a * (n / 2 + 5 / (8 * (n + 3)));
-      }
+// exp(-z) I_nu(z) ~ exp(A) / sqrt(2 pi s) * exp(F), A = s - z - nu asinh(nu / z), F = sum_k D_k(t) s^-k, in
+// one vector of lanes; `terms` of F.
+template <int kOrder, class D, class V>
+HWY_INLINE void Asymptotic(D d, double order, V z, V s, int terms, std::size_t lane,
+                           const LogBesselRows& out) {
+  const V nu = Const(d, order), one = Const(d, 1), two = Const(d, 2), half = Const(d, 0.5);
+  const V w = hn::Div(one, s), p = hn::Mul(nu, w), t = hn::Mul(p, p);
+
+  // F and its derivatives in w and t: Horner's rule in w over polynomials in t.
+  const auto& table = bessel::expansion().coefficients;
+  V f = hn::Zero(d), fw = f, fww = f, ft = f, fwt = f, ftt = f;
+  const auto next = [&](V c, V ct, V ctt) HWY_ATTR {
+    if constexpr (kOrder >= 2) {
+      fww = Fma(fww, w, hn::Add(fw, fw));
+      fwt = Fma(fwt, w, ft);
+      ftt = Fma(ftt, w, ctt);
     }
-    for (int k = 1; k <= kTerms; ++k) {
-      coefficients[k] = u[k];
-      for (int m = 1; m < k; ++m)
-        for (int i = 0; i <= m; ++i)
-          for (int j = 0; j <= k - m; ++j)
-            coefficients[k][i + j] -= static_cast<double>(m) / k * coefficients[m][i] * u[k - m][j];
+    if constexpr (kOrder >= 1) {
+      fw = Fma(fw, w, f);
+      ft = Fma(ft, w, ct);
+    }
+    f = Fma(f, w, c);
+  };
+  for (int k = terms; k >= 1; --k) {
+    const auto& row = table[static_cast<std::size_t>(k)];
+    V c = Const(d, row[static_cast<std::size_t>(k)]), ct = hn::Zero(d), ctt = ct;
+    for (int j = k - 1; j >= 0; --j) {
+      if constexpr (kOrder >= 2) ctt = Fma(ctt, t, hn::Add(ct, ct));
+      if constexpr (kOrder >= 1) ct = Fma(ct, t, c);
+      c = Fma(c, t, Const(d, row[static_cast<std::size_t>(j)]));
+    }
+    next(c, ct, ctt);
+  }
+  next(hn::Zero(d), hn::Zero(d), hn::Zero(d));  // the sum begins with the first power of w
+
+  // asinh without cancellation for an order of either sign.
+  const V inverse = hn::Div(one, z), ratio = hn::Mul(nu, inverse), size = hn::Abs(ratio);
+  const V root = hn::Mul(s, inverse);                        // sqrt(1 + ratio^2)
+  const V half_tangent = hn::Div(size, hn::Add(one, root));  // at most 1
+  const V positive = simd::HWY_NAMESPACE::Log1p(d, Fma(size, half_tangent, size));
+  const V a = hn::CopySign(positive, nu);
+  const V gap = hn::Div(hn::Mul(nu, nu), hn::Add(s, z));  // s - z
+  const V log_s = simd::HWY_NAMESPACE::Log(d, hn::Mul(Const(d, 2 * std::numbers::pi), s));
+  hn::Store(hn::Add(NegFma(half, log_s, NegFma(nu, a, gap)), f), d, out.value + lane);
+  if constexpr (kOrder >= 1) {
+    const V b = hn::Mul(z, w), w2 = hn::Mul(w, w), pw = hn::Mul(p, w), bw = hn::Mul(b, w);
+    const V rest = hn::Sub(one, t);
+    const V w_nu = hn::Neg(hn::Mul(p, w2)), w_z = hn::Neg(hn::Mul(b, w2));  // dw/dnu = -nu / s^3
+    const V t_nu = hn::Mul(hn::Add(pw, pw), rest), t_z = hn::Mul(hn::Mul(Const(d, -2), t), bw);
+    hn::Store(Fma(ft, t_nu, Fma(fw, w_nu, hn::Neg(Fma(half, pw, a)))), d, out.nu + lane);
+    hn::Store(Fma(ft, t_z, Fma(fw, w_z, NegFma(half, bw, hn::Mul(gap, inverse)))), d, out.z + lane);
+    if constexpr (kOrder >= 2) {
+      const V w3 = hn::Mul(w2, w), three = Const(d, 3), four = Const(d, 4), pb = hn::Mul(p, b);
+      const V w_nn = hn::Mul(w3, Fms(three, t, one)), w_nz = hn::Mul(three, hn::Mul(pb, w3));
+      const V w_zz = hn::Mul(w3, Fms(three, hn::Mul(b, b), one));
+      const V t_nn = hn::Mul(hn::Mul(two, w2), hn::Mul(rest, NegFma(four, t, one)));
+      const V t_nz = hn::Mul(hn::Mul(Const(d, -4), hn::Mul(pb, w2)), NegFma(two, t, one));
+      const V t_zz = hn::Mul(hn::Mul(hn::Add(t, t), w2), NegFma(four, t, three));
+      const auto second = [&](V wi, V wj, V ti, V tj, V wij, V tij) HWY_ATTR {
+        V sum = hn::Mul(fww, hn::Mul(wi, wj));
+        sum = Fma(fwt, Fma(wi, tj, hn::Mul(wj, ti)), sum);
+        sum = Fma(ftt, hn::Mul(ti, tj), sum);
+        sum = Fma(fw, wij, sum);
+        return Fma(ft, tij, sum);
+      };
+      const V half_w2 = hn::Mul(half, w2);
+      const V nn = hn::Neg(Fma(half_w2, NegFma(two, t, one), w));
+      const V nz = Fma(ratio, w, hn::Mul(pb, w2));
+      const V zz = hn::Neg(Fma(hn::Mul(ratio, ratio), w, hn::Mul(half_w2, Fms(two, t, one))));
+      hn::Store(hn::Add(nn, second(w_nu, w_nu, t_nu, t_nu, w_nn, t_nn)), d, out.nu_nu + lane);
+      hn::Store(hn::Add(nz, second(w_nu, w_z, t_nu, t_z, w_nz, t_nz)), d, out.nu_z + lane);
+      hn::Store(hn::Add(zz, second(w_z, w_z, t_z, t_z, w_zz, t_zz)), d, out.z_z + lane);
     }
   }
-};
-
-const Expansion& expansion() {
-  static const Expansion instance;
-  return instance;
 }
 
-// Terms after which the next is below 6e-16 (of the terms' maximum over t).
+template <int kOrder>
+HWY_INLINE void AsymptoticRun(double nu, const double* z, std::size_t from, std::size_t to, int terms,
+                              const LogBesselRows& out) {
+  const hn::ScalableTag<double> d;
+  const auto square = Const(d, nu * nu), least = Const(d, bessel::kLeastArgument);
+  for (std::size_t i = from; i < to; i += hn::Lanes(d)) {
+    auto v = hn::Load(d, z + i);
+    v = hn::IfThenElse(hn::Lt(v, least), least, v);
+    Asymptotic<kOrder>(d, nu, v, hn::Sqrt(Fma(v, v, square)), terms, i, out);
+  }
+}
+
+void AsymptoticLanes(double nu, const double* z, std::size_t from, std::size_t to, int terms, int order,
+                     const LogBesselRows& out) {
+  if (order == 0) return AsymptoticRun<0>(nu, z, from, to, terms, out);
+  if (order == 1) return AsymptoticRun<1>(nu, z, from, to, terms, out);
+  AsymptoticRun<2>(nu, z, from, to, terms, out);
+}
+
+}  // namespace sde::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sde {
+
+HWY_EXPORT(AsymptoticLanes);
+
+namespace {
+
+constexpr double kSeriesBelow = 30;  // of s; above, the 15th term of the expansion is below 2e-16
+
+// Terms after which the next is below 6e-16 in the value and below 1e-13 of a derivative.
 int terms_for(double s) {
   if (s >= 2e4) return 3;
   if (s >= 1000) return 5;
   if (s >= 100) return 8;
-  return kTerms;
-}
-
-struct Values {
-  double value, nu, z, nu_nu, nu_z, z_z;
-};
-
-// exp(-z) I_nu(z) ~ exp(A) / sqrt(2 pi s) * exp(F), A = s - z - nu asinh(nu / z), F = sum_k D_k(t) s^-k.
-Values asymptotic(double nu, double z, double s, int order) {
-  const Expansion& table = expansion();
-  const double w = 1 / s, p = nu * w, t = p * p;
-  // F and its derivatives in w and t by Horner in w with polynomials in t.
-  double f = 0, fw = 0, fww = 0, ft = 0, fwt = 0, ftt = 0;
-  for (int k = terms_for(s); k >= 1; --k) {
-    const auto& c = table.coefficients[static_cast<std::size_t>(k)];
-    double d = c[static_cast<std::size_t>(k)], dt = 0, dtt = 0;
-    for (int j = k - 1; j >= 0; --j) {
-      dtt = std::fma(dtt, t, 2 * dt);
-      dt = std::fma(dt, t, d);
-      d = std::fma(d, t, c[static_cast<std::size_t>(j)]);
-    }
-    fww = std::fma(fww, w, 2 * fw);
-    fw = std::fma(fw, w, f);
-    f = std::fma(f, w, d);
-    fwt = std::fma(fwt, w, ft);
-    ft = std::fma(ft, w, dt);
-    ftt = std::fma(ftt, w, dtt);
-  }
-  // What Horner left out: the factor w of the whole sum.
-  fww = std::fma(fww, w, 2 * fw);
-  fw = std::fma(fw, w, f);
-  f *= w;
-  fwt = std::fma(fwt, w, ft);
-  ft *= w;
-  ftt *= w;
-
-  const double ratio = nu / z;
-  const double root = s / z;  // sqrt(1 + ratio^2)
-  // asinh without cancellation for either sign of the order.
-  const double a = std::copysign(std::log1p(std::fabs(ratio) + ratio * ratio / (1 + root)), nu);
-  const double gap = nu * nu / (s + z);  // s - z
-  Values r;
-  r.value = gap - nu * a - 0.5 * std::log(2 * std::numbers::pi * s) + f;
-  if (order == 0) return r;
-  const double b = z * w, w2 = w * w;
-  const double w_nu = -p * w2, w_z = -b * w2;  // dw/dnu = -nu / s^3
-  const double t_nu = 2 * p * w * (1 - t), t_z = -2 * t * b * w;
-  r.nu = -a - 0.5 * p * w + fw * w_nu + ft * t_nu;
-  r.z = gap / z - 0.5 * b * w + fw * w_z + ft * t_z;
-  if (order == 1) return r;
-  const double w3 = w2 * w;
-  const double w_nn = w3 * (3 * t - 1), w_nz = 3 * p * b * w3, w_zz = w3 * (3 * b * b - 1);
-  const double t_nn = 2 * w2 * (1 - t) * (1 - 4 * t), t_nz = -4 * p * b * w2 * (1 - 2 * t),
-               t_zz = 2 * t * w2 * (3 - 4 * t);
-  const auto second = [&](double wi, double wj, double ti, double tj, double wij, double tij) {
-    return fww * wi * wj + fwt * (wi * tj + wj * ti) + ftt * ti * tj + fw * wij + ft * tij;
-  };
-  r.nu_nu = -w - 0.5 * w2 * (1 - 2 * t) + second(w_nu, w_nu, t_nu, t_nu, w_nn, t_nn);
-  r.nu_z = ratio * w + p * b * w2 + second(w_nu, w_z, t_nu, t_z, w_nz, t_nz);
-  r.z_z = -ratio * ratio * w - 0.5 * w2 * (2 * t - 1) + second(w_z, w_z, t_z, t_z, w_zz, t_zz);
-  return r;
-}
-
-// What the power series needs of the order alone.
-struct SeriesOrder {
-  static constexpr int kLength = 96;  // terms; for z < 30 those beyond 70 are below 1e-17 of the sum
-  double nu = 0, log_gamma = 0, digamma = 0, trigamma = 0;
-  std::array<double, kLength> step{}, harmonic{}, squares{};  // of k >= 2
-
-  explicit SeriesOrder(double order) : nu(order) {
-    log_gamma = std::lgamma(nu + 2);
-    digamma = boost::math::digamma(nu + 2);
-    trigamma = boost::math::trigamma(nu + 2);
-    for (int k = 2; k < kLength; ++k) {
-      const auto i = static_cast<std::size_t>(k);
-      step[i] = 1 / (k * (nu + k));
-      harmonic[i] = harmonic[i - 1] + 1 / (nu + k);
-      squares[i] = squares[i - 1] + 1 / ((nu + k) * (nu + k));
-    }
-  }
-};
-
-// I_nu(z) = (z/2)^nu / Gamma(nu + 2) * S, S = sum_k c_k, c_0 = nu + 1, c_1 = (z/2)^2, c_k / c_(k-1) = (z/2)^2
-// / (k (nu + k)): taking nu + 1 out of the gamma function keeps orders near -1 exact. Derivatives are moments
-// of k and of h_k = psi(nu + k + 1) - psi(nu + 2) under the weights c_k.
-Values series(const SeriesOrder& table, double z, int order) {
-  const double nu = table.nu, quarter = 0.25 * z * z;
-  double c = quarter, sum = nu + 1 + c, k1 = c, k2 = c, h1 = 0, h2 = 0, kh = 0;
-  for (int k = 2; k < SeriesOrder::kLength; ++k) {
-    const auto i = static_cast<std::size_t>(k);
-    c *= quarter * table.step[i];
-    sum += c;
-    const double kc = k * c, h = table.harmonic[i];
-    k1 += kc;
-    k2 += k * kc;
-    h1 += h * c;
-    h2 += (h * h + table.squares[i]) * c;
-    kh += h * kc;
-    if (kc * k < 1e-18 * sum) break;
-  }
-  const double log_half = std::log(0.5 * z), scale = 1 / sum;
-  Values r;
-  r.value = nu * log_half - z - table.log_gamma + std::log(sum);
-  if (order == 0) return r;
-  const double by_nu = (1 - h1) * scale;  // d log S / d nu
-  k1 *= scale;
-  r.nu = log_half - table.digamma + by_nu;
-  r.z = (nu + 2 * k1) / z - 1;
-  if (order == 1) return r;
-  r.nu_nu = -table.trigamma + h2 * scale - by_nu * by_nu;
-  r.nu_z = (1 - 2 * (kh * scale + k1 * by_nu)) / z;
-  r.z_z = (4 * (k2 * scale - k1 * k1) - 2 * k1 - nu) / (z * z);
-  return r;
+  return bessel::kTerms;
 }
 
 }  // namespace
 
 void log_scaled_bessel_i(double nu, const double* z, std::size_t lanes, int order, const LogBesselRows& out) {
-  const SeriesOrder order_table(nu);
-  for (std::size_t i = 0; i < lanes; ++i) {
-    const double s = std::sqrt(nu * nu + z[i] * z[i]);
-    const Values r = s >= kSeriesBelow ? asymptotic(nu, z[i], s, order)
-                                       : series(order_table, std::max(z[i], 1e-300), order);
-    out.value[i] = r.value;
-    if (order < 1) continue;
-    out.nu[i] = r.nu;
-    out.z[i] = r.z;
-    if (order < 2) continue;
-    out.nu_nu[i] = r.nu_nu;
-    out.nu_z[i] = r.nu_z;
-    out.z_z[i] = r.z_z;
+  double* const rows[] = {out.value, out.nu, out.z, out.nu_nu, out.nu_z, out.z_z};
+  const std::size_t used = order == 0 ? 1 : order == 1 ? 3 : 6;
+  if (!(nu > -1)) {
+    for (std::size_t r = 0; r < used; ++r)
+      std::fill_n(rows[r], lanes, std::numeric_limits<double>::quiet_NaN());
+    return;
+  }
+  std::optional<bessel::SeriesOrder> table;
+  const auto is_small = [&](double x) { return nu * nu + x * x < kSeriesBelow * kSeriesBelow; };
+  // The number of terms is chosen for kLaneQuantum lanes together, so that it does not depend on the vectors'
+  // width.
+  for (std::size_t from = 0; from < lanes; from += kLaneQuantum) {
+    double least = std::numeric_limits<double>::infinity();
+    bool any_small = false, all_small = true;
+    for (std::size_t i = from; i < from + kLaneQuantum; ++i) {
+      const bool here = is_small(z[i]);
+      any_small |= here;
+      all_small &= here;
+      if (!here) least = std::min(least, z[i]);
+    }
+    if (!all_small) HWY_DYNAMIC_DISPATCH(AsymptoticLanes)
+    (nu, z, from, from + kLaneQuantum, terms_for(std::sqrt(nu * nu + least * least)), order, out);
+    if (!any_small) continue;
+    if (!table) table.emplace(nu);
+    for (std::size_t i = from; i < from + kLaneQuantum; ++i) {
+      if (!is_small(z[i])) continue;
+      const bessel::Values r = bessel::series(*table, std::max(z[i], bessel::kLeastArgument), order);
+      const double values[] = {r.value, r.nu, r.z, r.nu_nu, r.nu_z, r.z_z};
+      for (std::size_t k = 0; k < used; ++k) rows[k][i] = values[k];
+    }
   }
 }
 
 }  // namespace sde
+#endif  // HWY_ONCE

@@ -58,13 +58,16 @@ void add_geometric(const ScalarLaw& law, const Symbols& s, TransitionDensity& in
 void add_square_root(const ScalarLaw& law, const std::string& state, const Symbols& s,
                      TransitionDensity& into) {
   const Expr z = law.slope * s.step, phi = expm1_over(z);
-  const Expr growth = expr::exp(Expr(0.5) * z);  // square root of e^(bD)
+  // Below e^-100 the state before is forgotten to all digits, and the argument of the Bessel function would
+  // underflow.
+  const Expr bounded = expr::call("max", {z, Expr(-100)});
+  const Expr growth = expr::exp(Expr(0.5) * bounded);  // square root of e^(bD)
   const Expr k = Expr(2) / (law.scale * law.scale * s.step * phi);
   const Expr order = Expr(2) * law.intercept / (law.scale * law.scale) - Expr(1);
   const Expr root_before = expr::sqrt(s.before) * growth, root_after = expr::sqrt(s.after);
   const Expr difference = (s.after - s.before - s.before * (z * phi)) / (root_after + root_before);
   into.log_density = into.log_density + expr::log(k) - k * difference * difference +
-                     Expr(0.5) * order * (expr::log(s.after / s.before) - z);
+                     Expr(0.5) * order * (expr::log(s.after / s.before) - bounded);
   into.bessel.push_back({order, Expr(2) * k * root_before * root_after});
   into.mean.push_back(s.before + s.step * phi * (law.intercept + law.slope * s.before));
   // Var = c^2 D phi (x e^(bD) + a D phi / 2)
