@@ -1,0 +1,52 @@
+// Scores of noised distributions on blocks: grad log p_t(x) and its derivatives.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "score/process.h"
+#include "sde/sde.h"
+
+namespace sde {
+
+// Data and model are related by data = mean + deviation * z, column by column; models and samplers work on z.
+struct Standardisation {
+  std::vector<double> mean, deviation;  // [D], or empty: z is the data
+
+  bool identity() const { return mean.empty(); }
+  double log_determinant() const;  // ln |d data / d z|
+  void to_model(Block x) const;
+  void to_data(Block z) const;
+};
+
+// Immutable and shared by threads. Times are those of the noise process, in (0, 1]; x and score are
+// [D][lane]. Implementations use any part of the workspace but `block`, which belongs to their callers.
+class ScoreModel {
+ public:
+  explicit ScoreModel(std::shared_ptr<const NoiseProcess> process) : process_(std::move(process)) {}
+  virtual ~ScoreModel() = default;
+
+  const NoiseProcess& process() const { return *process_; }
+  const Standardisation& standardisation() const { return standardisation_; }
+
+  virtual std::size_t dimension() const = 0;
+  virtual void score(BlockTime t, ConstBlock x, Block score, SdeWorkspace& workspace) const = 0;
+  // And its divergence, exact, in divergence[lane].
+  virtual void score_and_divergence(BlockTime t, ConstBlock x, Block score, double* divergence,
+                                    SdeWorkspace& workspace) const = 0;
+  // And its Jacobian times v.
+  virtual void score_and_product(BlockTime t, ConstBlock x, ConstBlock v, Block score, Block product,
+                                 SdeWorkspace& workspace) const = 0;
+  // ln p_t of the noised data where it is known; false where it is not.
+  virtual bool log_density(double t, ConstBlock x, double* out, SdeWorkspace& workspace) const {
+    (void)t, (void)x, (void)out, (void)workspace;
+    return false;
+  }
+
+ protected:
+  std::shared_ptr<const NoiseProcess> process_;
+  Standardisation standardisation_;
+};
+
+}  // namespace sde

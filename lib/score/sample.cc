@@ -1,0 +1,138 @@
+// Many samples: blocks in parallel, handed out in order.
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/parallel_pipeline.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+
+#include "base/error.h"
+#include "random/stream.h"
+#include "score/sampler.h"
+
+namespace sde {
+namespace {
+
+// Normals of the steps of one block, several steps at a time.
+class StepNormals {
+ public:
+  StepNormals(const std::vector<Stream>& streams, std::uint64_t first_id, std::size_t lanes,
+              AlignedVector<double>& memory)
+      : streams_(streams), first_id_(first_id), lanes_(lanes), memory_(memory) {
+    memory_.resize(2 * kPairs * streams.size() * lanes);
+  }
+
+  void operator()(std::uint64_t step, double* out) {
+    const std::uint64_t pair = step / (2 * kPairs) * kPairs;
+    if (pair != held_) {
+      fill_normal_steps(streams_.data(), streams_.size(), first_id_, lanes_, pair, kPairs, memory_.data());
+      held_ = pair;
+    }
+    const std::size_t row = streams_.size() * lanes_;
+    std::copy_n(memory_.data() + (step - 2 * pair) * row, row, out);
+  }
+
+ private:
+  static constexpr std::size_t kPairs = 4;
+  const std::vector<Stream>& streams_;
+  std::uint64_t first_id_, held_ = ~std::uint64_t{0};
+  std::size_t lanes_;
+  AlignedVector<double>& memory_;
+};
+
+struct Finished {
+  std::uint64_t first_id = 0;
+  std::size_t count = 0;
+  std::vector<double> values;  // [sample][component]
+  double evaluations = 0;
+  bool whole = true;
+};
+
+}  // namespace
+
+SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
+                    std::uint64_t first_id, const std::function<void(const SampleBlock&)>& sink,
+                    const Hooks& hooks) {
+  if (first_id % kSampleBlock) fail(Status::bug, "samples start at id {}, inside a block", first_id);
+  if (options.samples < 1) fail(Status::usage, "/samples must be at least 1 (got 0)");
+  const Sampler sampler(model, options);
+  const std::size_t D = model->dimension();
+  std::vector<Stream> prior, noise;
+  for (std::size_t c = 0; c < D; ++c) {
+    prior.push_back(make_stream(options.seed, Purpose::prior, static_cast<std::uint32_t>(c)));
+    noise.push_back(make_stream(options.seed, Purpose::sampler, static_cast<std::uint32_t>(c)));
+  }
+  const double deviation = model->process().prior_deviation();
+  tbb::enumerable_thread_specific<SamplerWorkspace> workspaces;
+
+  const auto make = [&](std::uint64_t id) {
+    Finished out;
+    out.first_id = id;
+    out.count = std::min<std::uint64_t>(kSampleBlock, first_id + options.samples - id);
+    SamplerWorkspace& workspace = workspaces.local();
+    StateBlock<double> x(D, out.count);
+    AlignedVector<double> unused(x.lanes()), evaluations(x.lanes(), 0.0);
+    for (std::size_t c = 0; c < D; ++c) {
+      fill_normals(prior[c], id, x.lanes(), 0, x.row(c), unused.data());
+      for (std::size_t l = 0; l < x.lanes(); ++l) x.row(c)[l] *= deviation;
+    }
+    StepNormals normals(noise, id, x.lanes(), workspace.normals);
+    out.whole = sampler.run(x, std::ref(normals), evaluations.data(), workspace, hooks);
+    model->standardisation().to_data(x);
+    out.values.resize(out.count * D);
+    for (std::size_t l = 0; l < out.count; ++l) {
+      for (std::size_t c = 0; c < D; ++c) out.values[l * D + c] = x.row(c)[l];
+      out.evaluations += evaluations[l];
+    }
+    return out;
+  };
+
+  SampleResult result;
+  result.grid = sampler.grid();
+  MomentTree tree(D);
+  double evaluations = 0;
+  std::vector<double> column(kLeafPaths);
+  const auto take = [&](const Finished& block) {
+    if (!block.whole) result.interrupted = true;
+    if (result.interrupted) return;
+    for (std::size_t start = 0; start < block.count; start += kLeafPaths) {
+      const std::size_t n = std::min(kLeafPaths, block.count - start);
+      std::vector<Moments> leaf(D);
+      for (std::size_t c = 0; c < D; ++c) {
+        for (std::size_t l = 0; l < n; ++l) column[l] = block.values[(start + l) * D + c];
+        leaf[c] = leaf_moments(column.data(), n);
+      }
+      tree.add((block.first_id + start) / kLeafPaths, std::move(leaf));
+    }
+    for (std::size_t l = 0; l < block.count; ++l) {
+      const double* row = block.values.data() + l * D;
+      if (!std::all_of(row, row + D, [](double v) { return std::isfinite(v); })) ++result.non_finite;
+    }
+    if (sink) sink({block.first_id, block.count, D, block.values.data()});
+    evaluations += block.evaluations;
+    result.samples += block.count;
+    hooks.report(result.samples, options.samples);
+  };
+
+  std::uint64_t next = first_id;
+  const std::uint64_t end = first_id + options.samples;
+  const auto source = [&](tbb::flow_control& control) -> std::uint64_t {
+    if (next >= end || hooks.stopped()) {
+      control.stop();
+      return 0;
+    }
+    return std::exchange(next, std::min<std::uint64_t>(end, next + kSampleBlock));
+  };
+  const std::size_t in_flight = 2 * static_cast<std::size_t>(tbb::this_task_arena::max_concurrency());
+  tbb::parallel_pipeline(in_flight,
+                         tbb::make_filter<void, std::uint64_t>(tbb::filter_mode::serial_in_order, source) &
+                             tbb::make_filter<std::uint64_t, Finished>(tbb::filter_mode::parallel, make) &
+                             tbb::make_filter<Finished, void>(tbb::filter_mode::serial_in_order, take));
+  result.interrupted = result.interrupted || result.samples < options.samples;
+  result.moments = tree.total();
+  if (result.samples) result.nfe = evaluations / static_cast<double>(result.samples);
+  return result;
+}
+
+}  // namespace sde

@@ -1,0 +1,233 @@
+#include "score/train.h"
+
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/parallel_for.h>
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "base/error.h"
+#include "nn/elementwise.h"
+#include "random/stream.h"
+#include "score/batch.h"
+
+namespace sde {
+namespace {
+
+// Rows of a batch whose gradient is one sum; batches are split so whatever the threads, and the sums added in
+// order.
+constexpr std::size_t kGroup = 256;
+constexpr std::uint64_t kCurvePoints = 200;
+constexpr double kDiverged = 100;  // times the smallest loss so far (or 1)
+constexpr std::size_t kValidationDraws = 4096;
+
+void check(const TrainOptions& o) {
+  if (o.batch < 1 || o.batch > 1'048'576)
+    fail(Status::usage, "/batch must be 1 to 1048576 (got {})", o.batch);
+  if (o.steps < 1) fail(Status::usage, "/steps must be at least 1 (got 0)");
+  if (!(o.ema >= 0 && o.ema < 1)) fail(Status::usage, "/ema must lie in [0, 1) (got {})", o.ema);
+  if (!(o.validation_fraction >= 0 && o.validation_fraction < 1)) {
+    fail(Status::usage, "/validation_fraction must lie in [0, 1) (got {})", o.validation_fraction);
+  }
+  const nn::OptimizerOptions& p = o.optimizer;
+  if (!(p.lr > 0)) fail(Status::usage, "/optimizer/lr must be > 0 (got {})", p.lr);
+  if (!(p.beta1 >= 0 && p.beta1 < 1))
+    fail(Status::usage, "/optimizer/beta1 must lie in [0, 1) (got {})", p.beta1);
+  if (!(p.beta2 >= 0 && p.beta2 < 1))
+    fail(Status::usage, "/optimizer/beta2 must lie in [0, 1) (got {})", p.beta2);
+  if (!(p.epsilon > 0)) fail(Status::usage, "/optimizer/epsilon must be > 0 (got {})", p.epsilon);
+  if (!(p.weight_decay >= 0))
+    fail(Status::usage, "/optimizer/weight_decay must be >= 0 (got {})", p.weight_decay);
+  if (!(p.clip >= 0)) fail(Status::usage, "/optimizer/clip must be >= 0 (got {})", p.clip);
+}
+
+}  // namespace
+
+// Memory of the steps: one gradient for each group of rows, one batch for each thread.
+struct Trainer::Work {
+  Work(const Trainer& t)
+      : batches([&t] { return NoisedBatch(t.network_, *t.process_, t.loss_); }),
+        streams(t.options_.seed, t.dimension_, 0),
+        loss((t.options_.batch + kGroup - 1) / kGroup),
+        gradients(loss.size(), AlignedVector<float>(t.network_.trained_size())) {}
+
+  tbb::enumerable_thread_specific<NoisedBatch> batches;
+  BatchStreams streams;
+  std::vector<double> loss;
+  std::vector<AlignedVector<float>> gradients;
+};
+
+Trainer::~Trainer() = default;
+
+Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n,
+                 std::size_t dimension)
+    : options_(options),
+      dimension_(dimension),
+      process_(make_process(options.process)),
+      loss_(*process_, options.prediction, options.weighting, options.time_sampling),
+      network_(options.network, dimension, dimension) {
+  check(options);
+  if (n < 2) fail(Status::bad_data, "training needs at least two rows of data (got {})", n);
+  if (n > std::numeric_limits<std::uint32_t>::max()) fail(Status::bad_data, "at most 2^32 rows (got {})", n);
+  if (options.network.time_embedding.type == nn::TimeEmbedding::none) {
+    fail(Status::usage,
+         "/network/time_embedding/type: a score network needs the time; choose fourier or sinusoidal");
+  }
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    if (!std::isfinite(data[i])) {
+      fail(Status::bad_data, "row {}, column {}: must be a finite number (got {})", i / dimension + 1,
+           i % dimension + 1, data[i]);
+    }
+  }
+  const Stream split = make_stream(options.seed, Purpose::split);
+  for (std::size_t k = 0; k < n; ++k) {
+    const bool held_out = uniform_pair(split, k, 0)[0] < options.validation_fraction;
+    (held_out ? validation_ : rows_).push_back(static_cast<std::uint32_t>(k));
+  }
+  if (rows_.size() < 2) fail(Status::bad_data, "{} rows of data leave fewer than two to train on", n);
+
+  std::vector<double> mean(dimension, 0.0), deviation(dimension, 0.0);
+  for (std::size_t i = 0; i < dimension; ++i) {
+    for (const std::uint32_t k : rows_) mean[i] += data[k * dimension + i];
+    mean[i] /= static_cast<double>(rows_.size());
+    for (const std::uint32_t k : rows_) deviation[i] += std::pow(data[k * dimension + i] - mean[i], 2);
+    deviation[i] = std::sqrt(deviation[i] / static_cast<double>(rows_.size()));
+    if (!(deviation[i] > 1e-12 * std::fabs(mean[i]))) {
+      fail(Status::bad_data, "column {}: is constant (every value is {}); leave it out", i + 1, mean[i]);
+    }
+  }
+  if (options.normalization == Normalization::standard) standardisation_ = {mean, deviation};
+  data_.resize(data.size());
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const std::size_t c = i % dimension;
+    data_[i] = static_cast<float>(standardisation_.identity() ? data[i] : (data[i] - mean[c]) / deviation[c]);
+    if (!std::isfinite(data_[i])) {
+      fail(Status::bad_data, "row {}, column {}: {} is beyond the range of single precision",
+           i / dimension + 1, c + 1, data[i]);
+    }
+  }
+  state_.network = nn::TrainingState(network_, options.seed);
+  good_ = state_;
+  work_ = std::make_unique<Work>(*this);
+}
+
+void Trainer::resume(TrainState state) {
+  const nn::TrainingState &to = state_.network, &from = state.network;
+  if (from.weights.size() != to.weights.size() || from.ema.size() != to.ema.size() ||
+      from.first.size() != to.first.size() || from.second.size() != to.second.size()) {
+    fail(Status::bug, "a training state of another network");
+  }
+  state_ = std::move(state);
+  good_ = state_;
+}
+
+double Trainer::step() {
+  Work& w = *work_;
+  const double scale = 1 / static_cast<double>(options_.batch);
+  tbb::parallel_for(std::size_t{0}, w.loss.size(), [&](std::size_t g) {
+    NoisedBatch& batch = w.batches.local();
+    std::fill(w.gradients[g].begin(), w.gradients[g].end(), 0.0f);
+    w.loss[g] = 0;
+    const std::uint64_t end = std::min<std::uint64_t>(options_.batch, (g + 1) * kGroup);
+    for (std::uint64_t first = g * kGroup; first < end; first += nn::kTapeLanes) {
+      const auto used = static_cast<std::size_t>(std::min<std::uint64_t>(nn::kTapeLanes, end - first));
+      batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), data_, rows_);
+      w.loss[g] += batch.loss(state_.network.weights.data(), used, w.gradients[g].data(), scale);
+    }
+  });
+  for (std::size_t g = 1; g < w.gradients.size(); ++g) {
+    nn::add_to(w.gradients[g].data(), w.gradients[0].data(), w.gradients[0].size());
+  }
+  const double norm = nn::optimise(options_.optimizer, options_.steps, options_.ema, network_,
+                                   w.gradients[0].data(), state_.network);
+  const double loss = std::accumulate(w.loss.begin(), w.loss.end(), 0.0) * scale;
+  return std::isfinite(norm) ? loss : std::numeric_limits<double>::infinity();
+}
+
+double Trainer::validation_loss() const {
+  if (validation_.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const BatchStreams streams(options_.seed, dimension_, 1);
+  tbb::enumerable_thread_specific<NoisedBatch> batches(
+      [this] { return NoisedBatch(network_, *process_, loss_); });
+  const std::size_t lanes = nn::kTapeLanes, count = (kValidationDraws + lanes - 1) / lanes;
+  std::vector<double> sums(count);
+  tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) {
+    NoisedBatch& batch = batches.local();
+    batch.draw(streams, 0, k * lanes, lanes, data_, validation_);
+    sums[k] = batch.loss(state_.network.ema.data(), lanes, nullptr, 0);
+  });
+  return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(count * lanes);
+}
+
+double Trainer::loss_floor() const {
+  const auto D = static_cast<Eigen::Index>(dimension_);
+  Eigen::VectorXd mean = Eigen::VectorXd::Zero(D);
+  Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(D, D);
+  const double n = static_cast<double>(rows_.size());
+  for (const std::uint32_t k : rows_) {
+    mean += Eigen::Map<const Eigen::VectorXf>(data_.data() + k * dimension_, D).cast<double>() / n;
+  }
+  for (const std::uint32_t k : rows_) {
+    const Eigen::VectorXd x =
+        Eigen::Map<const Eigen::VectorXf>(data_.data() + k * dimension_, D).cast<double>() - mean;
+    covariance += x * x.transpose() / n;
+  }
+  const Eigen::VectorXd values = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(covariance).eigenvalues();
+  return loss_.gaussian_floor({values.data(), values.data() + values.size()});
+}
+
+double Trainer::memory_bytes() const {
+  const double theta = static_cast<double>(network_.size()) * sizeof(float);
+  return theta * (2 * 4 + static_cast<double>(work_->loss.size())) +
+         static_cast<double>(data_.size()) * sizeof(float);
+}
+
+std::shared_ptr<const NetworkModel> Trainer::model() const {
+  return std::make_shared<NetworkModel>(process_, options_.prediction, network_, state_.network.ema,
+                                        standardisation_);
+}
+
+void Trainer::record() {
+  LossCurve& curve = state_.curve;
+  curve.step.push_back(state_.network.step);
+  curve.loss.push_back(state_.loss_sum / static_cast<double>(state_.loss_count));
+  curve.validation.push_back(validation_loss());
+  state_.loss_sum = 0;
+  state_.loss_count = 0;
+}
+
+Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& checkpoint, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  auto last = Clock::now();
+  const std::uint64_t every = std::max<std::uint64_t>(1, options_.steps / kCurvePoints);
+  double best = 1;
+  for (const double loss : state_.curve.loss) best = std::min(best, loss);
+  while (state_.network.step < options_.steps) {
+    if (hooks.stopped()) return End::stopped;
+    const double loss = step();
+    if (!(loss < kDiverged * best)) {
+      state_ = good_;
+      return End::diverged;
+    }
+    state_.loss_sum += loss;
+    ++state_.loss_count;
+    const std::uint64_t done = state_.network.step;
+    if (done % every == 0 || done == options_.steps) {
+      record();
+      best = std::min(best, state_.curve.loss.back());
+      good_ = state_;
+    }
+    hooks.report(done, options_.steps);
+    if (checkpoint && seconds > 0 && std::chrono::duration<double>(Clock::now() - last).count() >= seconds) {
+      checkpoint();
+      last = Clock::now();
+    }
+  }
+  return End::finished;
+}
+
+}  // namespace sde

@@ -1,0 +1,118 @@
+// Training of score networks by denoising score matching (Vincent 2011; Song et al. 2021).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/hooks.h"
+#include "nn/optimizer.h"
+#include "score/loss.h"
+#include "score/network_model.h"
+
+namespace sde {
+
+enum class Normalization { standard, none };
+constexpr auto enum_names(Normalization) {
+  using enum Normalization;
+  return std::array{std::pair{"standard", standard}, std::pair{"none", none}};
+}
+
+struct TrainOptions {
+  ProcessOptions process;
+  nn::NetworkOptions network;
+  Prediction prediction = Prediction::epsilon;
+  Weighting weighting = Weighting::sigma2;
+  TimeSampling time_sampling = TimeSampling::uniform;
+  nn::OptimizerOptions optimizer;
+  std::uint64_t batch = 512;         // rows, drawn with replacement
+  std::uint64_t steps = 20000;       // of the optimiser
+  double ema = 0.999;                // of the weights that are used afterwards
+  double validation_fraction = 0.1;  // of the rows, left out of training
+  // standard: columns are shifted and scaled to mean 0 and variance 1, and samples back.
+  Normalization normalization = Normalization::standard;
+  std::uint64_t seed = 0;
+
+  template <class V>
+  void visit(V& v) {
+    v("process", process);
+    v("network", network);
+    v("prediction", prediction);
+    v("weighting", weighting);
+    v("time_sampling", time_sampling);
+    v("optimizer", optimizer);
+    v("batch", batch);
+    v("steps", steps);
+    v("ema", ema);
+    v("validation_fraction", validation_fraction);
+    v("normalization", normalization);
+    v("seed", seed);
+  }
+};
+
+// What training has recorded, at about two hundred steps.
+struct LossCurve {
+  std::vector<std::uint64_t> step;
+  std::vector<double> loss;        // mean since the one before
+  std::vector<double> validation;  // of the averaged weights; NaN where there are no validation rows
+};
+
+// Everything that continues: with the options and the data it determines the rest of a run bit for bit,
+// because the random numbers of a step are addressed by its number.
+struct TrainState {
+  nn::TrainingState network;
+  LossCurve curve;
+  double loss_sum = 0;  // since the last point of the curve
+  std::uint64_t loss_count = 0;
+};
+
+class Trainer {
+ public:
+  // data is [n][dimension]. Throws Error(Status::bad_data) for rows that are not finite, fewer than two of
+  // them, or a constant column; Error(Status::usage) for options out of range.
+  Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n, std::size_t dimension);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
+  enum class End { finished, stopped, diverged };
+  // Runs to options.steps from where the state is. `checkpoint`, where given, is called between steps at
+  // least every `seconds`. Where the loss stops being finite or grows a hundredfold, goes back to the last
+  // good point of the curve and returns `diverged`.
+  End run(const Hooks& hooks, const std::function<void()>& checkpoint = {}, double seconds = 0);
+
+  const TrainOptions& options() const { return options_; }
+  const nn::Network& network() const { return network_; }
+  const Standardisation& standardisation() const { return standardisation_; }
+  const NoiseProcess& process() const { return *process_; }
+  const TrainState& state() const { return state_; }
+  void resume(TrainState state);  // throws Error(Status::bug) where sizes differ
+
+  std::size_t training_rows() const { return rows_.size(); }
+  std::size_t validation_rows() const { return validation_.size(); }
+  double loss_floor() const;  // see DenoisingLoss::gaussian_floor, for the training rows' covariance
+  // Of the averaged weights on the validation rows, at times and noise that are always the same; NaN without
+  // rows.
+  double validation_loss() const;
+  double memory_bytes() const;
+  std::shared_ptr<const NetworkModel> model() const;  // with the averaged weights
+
+ private:
+  struct Work;
+  double step();
+  void record();
+
+  TrainOptions options_;
+  std::size_t dimension_;
+  std::shared_ptr<const NoiseProcess> process_;
+  DenoisingLoss loss_;
+  nn::Network network_;
+  Standardisation standardisation_;
+  std::vector<float> data_;  // [n][dimension], standardised
+  std::vector<std::uint32_t> rows_, validation_;
+  TrainState state_, good_;
+  std::unique_ptr<Work> work_;
+};
+
+}  // namespace sde
