@@ -1,10 +1,11 @@
 // Steps of any Sde: the schemes carried out on blocks, one operation after the other.
 #include <algorithm>
-#include <map>
+#include <cmath>
+#include <span>
 
 #include "base/error.h"
 #include "solve/kernels.h"
-#include "solve/scheme.h"
+#include "solve/scheme_table.h"
 #include "solve/stepper.h"
 
 namespace sde {
@@ -14,18 +15,24 @@ namespace {
 class BlockAlgebra {
  public:
   using Vector = std::size_t;
+  struct Noise {
+    std::size_t slot;
+  };
   using Term = scheme::Term<Vector>;
+  using NoiseTerm = scheme::Term<Noise>;
 
   BlockAlgebra(const Sde& sde, const StepInput& input, StepWorkspace& workspace)
-      : sde_(sde), in_(input), w_(workspace), state_(take(sde.dimension())) {
-    copy(input.x, block(state_));
-  }
+      : sde_(sde), in_(input), w_(workspace), state_(load(input.x.slice(0, sde.dimension()))) {}
 
   Vector state() const { return state_; }
+  Vector memory() { return load(in_.x.slice(sde_.dimension(), sde_.dimension())); }
 
   Vector drift(Vector y, double c) { return evaluate(y, c).drift; }
 
-  Vector noise(Vector y, double c) {
+  Noise dW() { return load_noise(in_.dW); }
+  Noise H() { return load_noise(in_.H); }
+
+  Vector apply(Vector y, double c, Noise w) {
     const Vector result = take(sde_.dimension());
     if (sde_.noises() == 0) {
       const Block zero = block(result);
@@ -33,31 +40,50 @@ class BlockAlgebra {
       return result;
     }
     const Evaluation e = evaluate(y, c);
+    const double* noise = block(w.slot).data;
     if (sde_.diagonal_storage()) {
-      multiply_rows(block(e.diffusion), in_.dW, block(result));
+      multiply_rows(block(e.diffusion), noise, block(result));
     } else {
-      multiply_matrix(block(e.diffusion), in_.dW, sde_.noises(), block(result));
+      multiply_matrix(block(e.diffusion), noise, sde_.noises(), block(result));
     }
     return result;
   }
 
-  Vector milstein() {
+  Vector milstein(Vector y, double c) {
     const Vector f = take(sde_.dimension()), g = take(sde_.dimension()), gdg = take(sde_.dimension());
-    sde_.coefficients_and_milstein(in_.t, in_.x, block(f), block(g), block(gdg), w_.sde);
+    sde_.coefficients_and_milstein(stage_time(c), block(y), block(f), block(g), block(gdg), w_.sde);
     milstein_rows(block(gdg), in_.dW, sde_.calculus() == Calculus::ito ? in_.h.value : 0, block(gdg));
     return gdg;
   }
 
-  Vector sum(std::initializer_list<Term> terms) {
+  Vector tamed(Vector v) {
     const Vector result = take(sde_.dimension());
+    const Block from = block(v), to = block(result);
+    for (std::size_t lane = 0; lane < from.lanes; ++lane) {
+      double square = 0;
+      for (std::size_t i = 0; i < from.rows; ++i) square += from.row(i)[lane] * from.row(i)[lane];
+      const double factor = 1 / (1 + in_.h.at(lane) * std::sqrt(square));
+      for (std::size_t i = 0; i < from.rows; ++i) to.row(i)[lane] = from.row(i)[lane] * factor;
+    }
+    return result;
+  }
+
+  Vector sum(std::initializer_list<Term> terms) { return combine(std::span(terms.begin(), terms.size())); }
+  Vector sum(const std::vector<Term>& terms) { return combine(terms); }
+
+  Noise noise_sum(std::initializer_list<NoiseTerm> terms) {
+    const Noise result{take(sde_.noises())};
     bool first = true;
-    for (const Term& term : terms) {
-      const double* per_lane = term.unit == scheme::Unit::h ? in_.h.lanes : nullptr;
-      const double c =
-          term.unit == scheme::Unit::h && !per_lane ? term.coefficient * in_.h.value : term.coefficient;
-      accumulate(c, per_lane, block(term.vector), !first, block(result));
+    for (const NoiseTerm& term : terms) {
+      add(term.coefficient, term.unit, term.vector.slot, first, result.slot);
       first = false;
     }
+    return result;
+  }
+
+  Noise product(Noise w, Noise z) {
+    const Noise result{take(sde_.noises())};
+    multiply_rows(block(w.slot), block(z.slot).data, block(result.slot));
     return result;
   }
 
@@ -70,14 +96,62 @@ class BlockAlgebra {
     Vector drift, diffusion;
   };
 
-  Vector take(std::size_t rows) {
+  std::size_t take(std::size_t rows) {
     if (used_ == w_.vectors.size()) w_.vectors.emplace_back();
     StateBlock<double>& slot = w_.vectors[used_];
     if (slot.rows() != rows || slot.lanes() != in_.x.lanes) slot.resize(rows, in_.x.lanes);
     return used_++;
   }
 
-  Block block(Vector v) { return w_.vectors[v].view(); }
+  Vector load(ConstBlock from) {
+    const Vector result = take(from.rows);
+    copy(from, block(result));
+    return result;
+  }
+
+  Noise load_noise(const double* rows) {
+    return {load({rows, rows ? sde_.noises() : 0, in_.x.lanes, in_.x.lanes})};
+  }
+
+  Block block(std::size_t v) { return w_.vectors[v].view(); }
+
+  Vector combine(std::span<const Term> terms) {
+    const Vector result = take(sde_.dimension());
+    bool first = true;
+    for (const Term& term : terms) {
+      add(term.coefficient, term.unit, term.vector, first, result);
+      first = false;
+    }
+    return result;
+  }
+
+  void add(double coefficient, scheme::Unit unit, std::size_t v, bool first, std::size_t result) {
+    const double* per_lane = nullptr;
+    if (unit != scheme::Unit::one && in_.h.lanes) {
+      per_lane = in_.h.lanes;
+      if (unit != scheme::Unit::h)
+        fail(Status::bug, "a stochastic scheme on steps that differ from lane to lane");
+    } else {
+      coefficient *= of(unit, in_.h.value);
+    }
+    accumulate(coefficient, per_lane, block(v), !first, block(result));
+  }
+
+  static double of(scheme::Unit unit, double h) {
+    switch (unit) {
+      case scheme::Unit::one:
+        return 1;
+      case scheme::Unit::h:
+        return h;
+      case scheme::Unit::root_h:
+        return std::sqrt(h);
+      case scheme::Unit::per_h:
+        return 1 / h;
+      case scheme::Unit::per_root_h:
+        return 1 / std::sqrt(h);
+    }
+    return 1;
+  }
 
   BlockTime stage_time(double c) {
     if (!in_.t.lanes) return {in_.t.value + c * in_.h.value, nullptr};
@@ -109,49 +183,71 @@ class BlockAlgebra {
   std::vector<Evaluation> evaluations_;
 };
 
-using Scheme = scheme::Result<BlockAlgebra> (*)(BlockAlgebra&);
+// What a scheme costs and keeps, found by carrying it out once without numbers.
+class CountingAlgebra {
+ public:
+  struct Nothing {};
+  using Vector = Nothing;
+  using Noise = Nothing;
+  using Term = scheme::Term<Nothing>;
 
-struct Entry {
-  Scheme run;
-  std::size_t evaluations;
+  Vector state() { return {}; }
+  Vector memory() { return {}; }
+  Vector drift(Vector, double) {
+    ++evaluations;
+    return {};
+  }
+  Vector apply(Vector, double, Noise) { return {}; }
+  Noise dW() { return {}; }
+  Noise H() {
+    needs.space_time = true;
+    return {};
+  }
+  Vector milstein(Vector, double) { return {}; }
+  Vector tamed(Vector) { return {}; }
+  Vector sum(std::initializer_list<Term>) { return {}; }
+  Vector sum(const std::vector<Term>&) { return {}; }
+  Noise noise_sum(std::initializer_list<Term>) { return {}; }
+  Noise product(Noise, Noise) { return {}; }
+
+  std::size_t evaluations = 0;
+  BrownianNeeds needs;
 };
-
-const Entry& find_entry(const std::string& name) {
-  static const std::map<std::string, Entry, std::less<>> table = {
-      {"euler-maruyama", {scheme::euler_maruyama<BlockAlgebra>, 1}},
-      {"milstein", {scheme::milstein<BlockAlgebra>, 1}},
-      {"heun", {scheme::heun<BlockAlgebra>, 2}},
-      {"euler", {scheme::euler<BlockAlgebra>, 1}},
-      {"rk4", {scheme::rk4<BlockAlgebra>, 4}},
-      {"dopri5", {scheme::dopri5<BlockAlgebra>, 7}},
-  };
-  const auto found = table.find(name);
-  if (found == table.end()) fail(Status::usage, "/solver/method: {} needs an SDE given by expressions", name);
-  return found->second;
-}
 
 class BlockStepper final : public Stepper {
  public:
   BlockStepper(std::shared_ptr<const Sde> sde, const Method& method)
-      : sde_(std::move(sde)), entry_(find_entry(method.name)), has_error_(method.adaptive) {}
+      : sde_(std::move(sde)), scheme_(find_scheme<BlockAlgebra>(method.name)) {
+    CountingAlgebra counting;
+    const auto result = find_scheme<CountingAlgebra>(method.name)(counting);
+    evaluations_ = counting.evaluations;
+    needs_ = counting.needs;
+    has_error_ = result.error.has_value();
+    has_memory_ = result.memory.has_value();
+  }
 
   std::size_t dimension() const override { return sde_->dimension(); }
   std::size_t noises() const override { return sde_->noises(); }
+  BrownianNeeds needs() const override { return needs_; }
+  std::size_t memory() const override { return has_memory_ ? sde_->dimension() : 0; }
   bool has_error_estimate() const override { return has_error_; }
-  std::size_t evaluations() const override { return entry_.evaluations; }
+  std::size_t evaluations() const override { return evaluations_; }
 
   void step(const StepInput& input, Block next, Block* error, StepWorkspace& workspace) const override {
     BlockAlgebra algebra(*sde_, input, workspace);
-    const auto result = entry_.run(algebra);
-    copy(algebra.value(result.next), next);
+    const auto result = scheme_(algebra);
+    copy(algebra.value(result.next), next.slice(0, sde_->dimension()));
+    if (result.memory) copy(algebra.value(*result.memory), next.slice(sde_->dimension(), sde_->dimension()));
     if (error && result.error) copy(algebra.value(*result.error), *error);
-    if (sde_->has_domain()) sde_->project(next);
+    if (sde_->has_domain()) sde_->project(next.slice(0, sde_->dimension()));
   }
 
  private:
   std::shared_ptr<const Sde> sde_;
-  const Entry& entry_;
-  bool has_error_;
+  Scheme<BlockAlgebra> scheme_;
+  std::size_t evaluations_ = 0;
+  BrownianNeeds needs_;
+  bool has_error_ = false, has_memory_ = false;
 };
 
 }  // namespace

@@ -10,9 +10,9 @@
 #include <numbers>
 
 #include "base/error.h"
-#include "brownian/grid.h"
 #include "sde/law.h"
 #include "solve/ensemble.h"
+#include "solve/increments.h"
 #include "solve/stepper.h"
 #include "stats/moments.h"
 
@@ -76,8 +76,13 @@ class Measurement {
       reference_ = make_stepper(reference_sde_, best);
       result_.reference = fmt::format("{} with {} steps", best.name, fine_);
     }
-    if (static_cast<double>(fine_) * static_cast<double>(sde_.noises.size()) * kLanes * 8 > 1e9)
+    if (static_cast<double>(fine_) * static_cast<double>(sde_.noises.size()) * kLanes * 16 > 1e9)
       fail(Status::usage, "/levels: the increments of {} steps do not fit in memory; use fewer", fine_);
+    for (const Stepper* stepper : {stepper_.get(), reference_.get()}) {
+      if (!stepper) continue;
+      needs_.space_time = needs_.space_time || stepper->needs().space_time;
+      needs_.levy_area = needs_.levy_area || stepper->needs().levy_area;
+    }
     // Per level: the norm of the error, then the signed error of each state; last, the size of each state.
     width_ = 1 + sde_.dimension();
     quantities_ = options_.steps.size() * width_ + sde_.dimension();
@@ -127,43 +132,94 @@ class Measurement {
     solution_ = expr::Program(outputs, lanes, uniforms);
   }
 
-  // Walks `n` steps with the sums of the fine increments.
-  void walk(const Stepper& stepper, std::uint64_t n, const AlignedVector<double>& fine, StateBlock<double>& x,
+  // The Brownian path of a leaf on the fine grid.
+  struct FinePath {
+    AlignedVector<double> dW, H, area;  // [step][row][lane]
+  };
+
+  FinePath fine_path(std::uint64_t first) const {
+    FinePath path;
+    const std::size_t noises = sde_.noises.size(), row = noises * kLanes,
+                      area_row = AreaSource::pairs(noises) * kLanes;
+    path.dW.resize(fine_ * row);
+    if (needs_.space_time || needs_.levy_area) path.H.resize(fine_ * row);
+    if (needs_.levy_area) path.area.resize(fine_ * area_row);
+    if (noises == 0) return path;
+    const double h = (options_.end - options_.start) / static_cast<double>(fine_);
+    Increments increments(options_.seed, noises, h, needs_, AreaLaw::foster, kLanes);
+    increments.start(first);
+    StepInput input;
+    for (std::uint64_t i = 0; i < fine_; ++i) {
+      increments.serve(i, h, input);
+      std::copy_n(input.dW, row, path.dW.data() + i * row);
+      if (!path.H.empty()) std::copy_n(input.H, row, path.H.data() + i * row);
+      if (!path.area.empty()) std::copy_n(input.area, area_row, path.area.data() + i * area_row);
+    }
+    return path;
+  }
+
+  // The same path over several fine steps, by Chen's relation.
+  struct CoarseStep {
+    AlignedVector<double> dW, H, area;
+
+    void join(const FinePath& path, std::uint64_t first, std::uint64_t count, double fine_h,
+              std::size_t noises) {
+      const std::size_t row = noises * kLanes, area_row = AreaSource::pairs(noises) * kLanes;
+      dW.assign(row, 0);
+      H.assign(path.H.empty() ? 0 : row, 0);
+      area.assign(path.area.empty() ? 0 : area_row, 0);
+      for (std::uint64_t s = first; s < first + count; ++s) {
+        const double* w = path.dW.data() + s * row;
+        const double* a = path.area.data() + s * area_row;
+        std::size_t pair = 0;
+        for (std::size_t j = 0; !area.empty() && j < noises; ++j)
+          for (std::size_t k = j + 1; k < noises; ++k, ++pair)
+            for (std::size_t i = 0; i < kLanes; ++i)
+              area[pair * kLanes + i] +=
+                  a[pair * kLanes + i] +
+                  0.5 * (dW[j * kLanes + i] * w[k * kLanes + i] - dW[k * kLanes + i] * w[j * kLanes + i]);
+        // The integral of W over the fine step is h (W + dW/2 + H).
+        for (std::size_t i = 0; i < H.size(); ++i)
+          H[i] += fine_h * (dW[i] + 0.5 * w[i] + path.H[s * row + i]);
+        for (std::size_t i = 0; i < row; ++i) dW[i] += w[i];
+      }
+      const double length = fine_h * static_cast<double>(count);
+      for (std::size_t i = 0; i < H.size(); ++i) H[i] = H[i] / length - 0.5 * dW[i];
+    }
+  };
+
+  // Takes x to the end in `n` steps.
+  void walk(const Stepper& stepper, std::uint64_t n, const FinePath& path, StateBlock<double>& x,
             StepWorkspace& w) const {
-    const std::size_t row = sde_.noises.size() * kLanes;
-    const std::uint64_t group = fine_ / n;
     const double h = (options_.end - options_.start) / static_cast<double>(n);
-    AlignedVector<double> sum(row);
-    StateBlock<double> next(x.rows(), kLanes), before;
+    const std::size_t dimension = x.rows(), rows = dimension + stepper.memory();
+    StateBlock<double> now(rows, kLanes), next(rows, kLanes);
+    copy<double>(x.view(), now.view().slice(0, dimension));
+    if (stepper.memory() > 0) copy<double>(x.view(), now.view().slice(dimension, dimension));
+    CoarseStep coarse;
     for (std::uint64_t i = 0; i < n; ++i) {
-      std::copy_n(fine.data() + i * group * row, row, sum.data());
-      for (std::uint64_t j = 1; j < group; ++j)
-        for (std::size_t k = 0; k < row; ++k) sum[k] += fine[(i * group + j) * row + k];
+      coarse.join(path, i * (fine_ / n), fine_ / n, h / static_cast<double>(fine_ / n), sde_.noises.size());
       StepInput input;
       input.t.value = options_.start + static_cast<double>(i) * h;
       input.h.value = h;
-      input.x = x.view();
-      input.dW = sum.data();
+      input.x = now.view();
+      input.dW = coarse.dW.data();
+      input.H = coarse.H.data();
+      input.area = coarse.area.data();
       stepper.step(input, next, nullptr, w);
-      if (needs_domains(sde_.domains)) apply_domains(sde_.domains, x, next);
-      std::swap(x, next);
+      if (needs_domains(sde_.domains)) apply_domains(sde_.domains, now, next);
+      std::swap(now, next);
     }
+    copy<double>(now.view().slice(0, dimension), x.view());
   }
 
   std::vector<Moments> run_leaf(std::uint64_t leaf) const {
     const std::uint64_t first = leaf * kLanes;
     const std::size_t paths =
         static_cast<std::size_t>(std::min<std::uint64_t>(kLanes, options_.paths - first));
-    const std::size_t dimension = sde_.dimension(), noises = sde_.noises.size(), row = noises * kLanes;
+    const std::size_t dimension = sde_.dimension();
     StepWorkspace w;
-    AlignedVector<double> fine(fine_ * row);
-    if (noises > 0) {
-      BrownianGrid brownian(options_.seed, noises, kLanes);
-      brownian.start(first);
-      const double h = (options_.end - options_.start) / static_cast<double>(fine_);
-      for (std::uint64_t i = 0; i < fine_; ++i)
-        std::copy_n(brownian.increments(i, h), row, fine.data() + i * row);
-    }
+    const FinePath fine = fine_path(first);
     StateBlock<double> start(dimension, kLanes), exact(dimension, kLanes);
     initial_.fill(options_.seed, first, start);
     if (solved_) {
@@ -196,12 +252,12 @@ class Measurement {
     return moments;
   }
 
-  void solve(const AlignedVector<double>& fine, const StateBlock<double>& start, StateBlock<double>& exact,
+  void solve(const FinePath& fine, const StateBlock<double>& start, StateBlock<double>& exact,
              StepWorkspace& w) const {
     const std::size_t row = sde_.noises.size() * kLanes;
     AlignedVector<double> total(row, 0.0);
     for (std::uint64_t i = 0; i < fine_; ++i)
-      for (std::size_t k = 0; k < row; ++k) total[k] += fine[i * row + k];
+      for (std::size_t k = 0; k < row; ++k) total[k] += fine.dW[i * row + k];
     std::vector<const double*> inputs;
     std::vector<double*> outputs;
     for (std::size_t i = 0; i < start.rows(); ++i) inputs.push_back(start.row(i));
@@ -308,6 +364,7 @@ class Measurement {
   const Hooks& hooks_;
   InitialStates initial_;
   std::unique_ptr<Stepper> stepper_, reference_;
+  BrownianNeeds needs_;
   bool solved_;
   expr::Program solution_;
   std::uint64_t fine_ = 0;

@@ -11,7 +11,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "brownian/grid.h"
+#include "solve/increments.h"
 #include "solve/stepper.h"
 
 namespace sde {
@@ -24,7 +24,7 @@ constexpr std::uint64_t kStepsBetweenChecks = 256;
 struct Worker {
   StepWorkspace steps;
   StateBlock<double> x, next, expect;
-  std::optional<BrownianGrid> brownian;
+  std::optional<Increments> brownian;
   AlignedVector<double> saved;  // [save][state][lane], where trajectories are wanted
   std::vector<PathStatus> status;
   std::vector<std::vector<Moments>> leaves;  // [leaf of the block][quantity]
@@ -49,7 +49,9 @@ class Run {
         dimension_(sde.dimension()),
         // The end is always recorded, for the final moments, whether it is a save time or not.
         records_(saves_ + (saves_ == 0 || grid.save.back() < grid.end() ? 1 : 0)),
-        tree_((options.moments ? records_ : 1) * dimension_ + options.expect.size()) {
+        tree_((options.moments ? records_ : 1) * dimension_ + options.expect.size()),
+        first_leaf_(options.first_path / kLeafPaths * kLeafPaths),
+        offset_(static_cast<std::size_t>(options.first_path % kLeafPaths)) {
     if (!options.expect.empty()) {
       std::vector<std::string> uniforms = sde.parameters;
       uniforms.emplace_back("t");
@@ -71,7 +73,7 @@ class Run {
           Worker& worker = workers.local();
           for (std::uint64_t b = range.begin(); b != range.end() && !stopped_; ++b) {
             const std::uint64_t first = b * lanes;
-            run_block(worker, options_.first_path + first,
+            run_block(worker, first_leaf_ + first,
                       static_cast<std::size_t>(std::min<std::uint64_t>(lanes, options_.paths - first)),
                       lanes);
           }
@@ -100,7 +102,7 @@ class Run {
     Worker pilot;
     prepare(pilot, kPilotPaths);
     pilot.saved.assign(saves_ * dimension_ * kPilotPaths, 0);
-    integrate(pilot, 0, kPilotPaths, [&](std::size_t record) { keep(pilot, record, kPilotPaths); });
+    integrate(pilot, 0, kPilotPaths, [&](std::size_t record) { keep(pilot, record, kPilotPaths, 0); });
     for (std::size_t q = 0; q < saves_ * dimension_; ++q) {
       const auto [centre, scale] = centre_and_scale({pilot.saved.data() + q * kPilotPaths, kPilotPaths});
       result_.sketches.emplace_back(centre, scale);
@@ -109,15 +111,17 @@ class Run {
 
   void prepare(Worker& w, std::size_t lanes) const {
     if (w.x.lanes() == lanes) return;
-    w.x.resize(dimension_, lanes);
-    w.next.resize(dimension_, lanes);
-    if (stepper_->noises() > 0) w.brownian.emplace(options_.seed, stepper_->noises(), lanes);
+    w.x.resize(dimension_ + stepper_->memory(), lanes);
+    w.next.resize(dimension_ + stepper_->memory(), lanes);
+    if (stepper_->noises() > 0)
+      w.brownian.emplace(options_.seed, stepper_->noises(), grid_.segments.front().h, stepper_->needs(),
+                         options_.areas, lanes);
   }
 
-  void keep(Worker& w, std::size_t record, std::size_t lanes) const {
+  void keep(Worker& w, std::size_t record, std::size_t lanes, std::size_t offset) const {
     if (record >= saves_) return;
     for (std::size_t i = 0; i < dimension_; ++i)
-      std::copy_n(w.x.row(i), lanes, w.saved.data() + (record * dimension_ + i) * lanes);
+      std::copy_n(w.x.row(i) + offset, lanes - offset, w.saved.data() + (record * dimension_ + i) * lanes);
   }
 
   void run_block(Worker& w, std::uint64_t first_id, std::size_t paths, std::size_t lanes) {
@@ -130,7 +134,7 @@ class Run {
 
     const bool complete = integrate(w, first_id, lanes, [&](std::size_t record) {
       for (std::size_t i = 0; i < dimension_; ++i) {
-        const double* x = w.x.row(i);
+        const double* x = w.x.row(i) + offset_;
         for (std::size_t p = 0; p < paths; ++p)
           if (!std::isfinite(x[p])) w.status[p] = PathStatus::non_finite;
         const bool final = record + 1 == records_;
@@ -142,7 +146,7 @@ class Run {
         }
         if (options_.quantiles && record < saves_) w.sketches[record * dimension_ + i].add(x, paths);
       }
-      if (trajectories_) keep(w, record, lanes);
+      if (trajectories_) keep(w, record, lanes, offset_);
       if (record + 1 == records_ && !options_.expect.empty()) add_expectations(w, paths, lanes);
     });
     if (!complete) {
@@ -150,10 +154,10 @@ class Run {
       return;
     }
     for (std::size_t p = 0; p < paths; ++p)
-      if (w.status[p] == PathStatus::ok && is_absorbed(sde_.domains, w.x, p))
+      if (w.status[p] == PathStatus::ok && is_absorbed(sde_.domains, w.x, p + offset_))
         w.status[p] = PathStatus::absorbed;
     if (trajectories_)
-      trajectories_({first_id, paths, saves_, dimension_, lanes, w.saved.data(), w.status.data()});
+      trajectories_({first_id + offset_, paths, saves_, dimension_, lanes, w.saved.data(), w.status.data()});
     finish_block(w, first_id, paths);
   }
 
@@ -190,7 +194,9 @@ class Run {
   // Takes w.x through all segments; record(i) is called at every record. False where it was stopped.
   template <class Record>
   bool integrate(Worker& w, std::uint64_t first_id, std::size_t lanes, const Record& record) const {
-    initial_.fill(options_.seed, first_id, w.x);
+    initial_.fill(options_.seed, first_id, w.x.view().slice(0, dimension_));
+    if (stepper_->memory() > 0)
+      copy<double>(w.x.view().slice(0, dimension_), w.x.view().slice(dimension_, stepper_->memory()));
     std::size_t next_record = 0;
     if (grid_.saves_start) record(next_record++);
     if (w.brownian) w.brownian->start(first_id);
@@ -217,7 +223,7 @@ class Run {
       input.t.value = segment.start + static_cast<double>(i) * segment.h;
       input.h.value = h;
       input.x = w.x.view();
-      if (w.brownian) input.dW = w.brownian->increments(number + i, h);
+      if (w.brownian) w.brownian->serve(number + i, h, input);
       input.seed = options_.seed;
       input.first_id = first_id;
       input.number = number + i;
@@ -241,6 +247,8 @@ class Run {
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;  // guards what follows
   MomentTree tree_;
+  std::uint64_t first_leaf_;
+  std::size_t offset_;  // of a replayed path in its leaf; else 0
   EnsembleResult result_;
 };
 
@@ -279,7 +287,7 @@ EnsembleResult simulate(const SdeExpressions& sde, const InitialStates& initial,
   EnsembleOptions options = given;
   if (options.lanes == 0)
     options.lanes = choose_lanes(grid, sde.dimension(), options, static_cast<bool>(trajectories), 2);
-  if (options.lanes % kLeafPaths != 0 || options.first_path % kLeafPaths != 0)
+  if (options.lanes % kLeafPaths != 0 || (options.first_path % kLeafPaths != 0 && options.paths != 1))
     fail(Status::bug, "a block of {} paths from {} does not consist of whole leaves", options.lanes,
          options.first_path);
   return Run(sde, initial, grid, options, trajectories, hooks)();

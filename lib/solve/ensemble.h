@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/hooks.h"
+#include "brownian/area.h"
 #include "sde/document.h"
 #include "sde/expressions.h"
 #include "solve/adaptive.h"
@@ -56,11 +57,12 @@ struct EnsembleOptions {
   bool adaptive = false;
   AdaptiveOptions tolerance;  // where adaptive
   std::uint64_t paths = 1;
-  std::uint64_t first_path = 0;  // a multiple of kLeafPaths
+  std::uint64_t first_path = 0;  // a multiple of kLeafPaths, unless there is one path only (a replay)
   std::uint64_t seed = 0;
-  bool moments = true;             // mean and variance at the save times
-  bool quantiles = false;          // sketches at the save times
-  std::vector<expr::Expr> expect;  // of the states, parameters and t, at the end time
+  bool moments = true;              // mean and variance at the save times
+  bool quantiles = false;           // sketches at the save times
+  AreaLaw areas = AreaLaw::foster;  // where the method needs Levy areas
+  std::vector<expr::Expr> expect;   // of the states, parameters and t, at the end time
   std::size_t lanes = 0;  // paths a block, a multiple of kLeafPaths; 0 chooses. Results do not depend on it.
 };
 

@@ -13,10 +13,23 @@ const std::vector<Method>& methods() {
   static const std::vector<Method> table = {
       {"euler-maruyama", "Euler-Maruyama, Ito", explicit_sde, true, false, general, 0.5, 0.5, 1, 1, 1, false,
        "Maruyama 1955; Kloeden & Platen 1992, section 10.2"},
-      {"milstein", "Milstein with derivatives formed symbolically, either calculus", explicit_sde, true, true,
-       diagonal, 1, 1, 1, 1, 1, false, "Milstein 1974; Kloeden & Platen 1992, eq. 10.3.1"},
+      {"tamed-euler", "Euler-Maruyama with a tamed drift, for drifts that grow faster than linearly, Ito",
+       explicit_sde, true, false, general, 0.5, 0.5, 1, 1, 1, false, "Hutzenthaler, Jentzen & Kloeden 2012"},
+      {"milstein",
+       "Milstein with derivatives formed symbolically, either calculus; Levy areas where noise is general",
+       explicit_sde, true, true, general, 1, 1, 1, 1, 1, false,
+       "Milstein 1974; Kloeden & Platen 1992, eq. 10.3.3"},
+      {"euler-heun", "Euler in the drift, Heun in the diffusion, Stratonovich", explicit_sde, false, true,
+       general, 0.5, 1, 1, 1, 1, false, "Kloeden & Platen 1992, section 4.9; Roberts 2012"},
       {"heun", "stochastic Heun, Stratonovich; the second-order method on an ODE", explicit_sde, false, true,
        general, 0.5, 1, 1, 1, 2, false, "Ruemelin 1982; Kloeden & Platen 1992, section 15.5"},
+      {"midpoint", "stochastic explicit midpoint rule, Stratonovich", explicit_sde, false, true, general, 0.5,
+       1, 1, 1, 2, false, "Ruemelin 1982"},
+      {"ralston", "stochastic Ralston, Stratonovich", explicit_sde, false, true, general, 0.5, 1, 1, 1, 2,
+       false, "Ralston 1962; Ruemelin 1982"},
+      {"reversible-heun", "reversible Heun of two registers, Stratonovich; steps can be undone exactly",
+       explicit_sde, false, true, general, 0.5, 0.5, 1, 1, 2, false,
+       "Kidger, Foster, Li & Lyons 2021, arXiv 2105.13493"},
       {"exact", "draws from the exact transition law: OU, GBM, CIR", exact, true, true, general, 0, 0, 0, 0,
        0, false, "Glasserman 2003, chapter 3"},
       {"euler", "explicit Euler for an ODE", explicit_ode, true, true, none, 0, 0, 0, 0, 1, false,
@@ -79,7 +92,7 @@ std::string refusal(const Method& method, Calculus calculus, NoiseKind kind) {
 
 MethodChoice choose_method(const SdeExpressions& sde) {
   if (sde.noise_kind == NoiseKind::none) return {&find_method("dopri5"), "there is no noise"};
-  if (allows(find_method("milstein"), sde.calculus, sde.noise_kind))
+  if (sde.noise_kind != NoiseKind::general)
     return {&find_method("milstein"),
             fmt::format("the noise is {}, where it has strong order 1", to_string(sde.noise_kind))};
   if (sde.calculus == Calculus::stratonovich)

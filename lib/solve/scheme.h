@@ -1,26 +1,32 @@
-// Every explicit method, written once over an algebra of state vectors.
+// Every explicit method, written once over an algebra of vectors.
 //
-// An algebra A offers the state x at the start of the step, drift and diffusion at stages, and linear
-// combinations. Two algebras exist: over expressions, where a whole step becomes one symbolic vector and is
-// compiled to one block program; and over blocks, where each operation runs as it is called, for an Sde that
-// is not given by expressions (a network, a score).
+// An algebra A offers the state x at the start of the step, drift and diffusion at stages, increments, and
+// linear combinations. Two algebras exist: over expressions, where a whole step becomes one symbolic vector
+// and is compiled to one block program; and over blocks, where each operation runs as it is called, for an
+// Sde that is not given by expressions (a network, a score).
 //
-//   typename A::Vector                    a state-shaped value
+//   typename A::Vector                    a value with a row for each state
+//   typename A::Noise                     a value with a row for each Brownian motion
 //   a.state()                             x
+//   a.memory()                            what the last step left behind (Result::memory); at first x
 //   a.drift(y, c)                         f(t + c h, y)
-//   a.noise(y, c)                         G(t + c h, y) dW
-//   a.milstein()                          1/2 sum_i G_ii dG_ii/dx_i (dW_i^2 - h), without h in Stratonovich
-//   calculus a.sum({term, ...})                    linear combination; a term is {coefficient, unit, vector}
+//   a.apply(y, c, w)                      G(t + c h, y) w
+//   a.dW(), a.H()                         increments (variance h), space-time Levy areas (variance h/12)
+//   a.milstein(y, c)                      sum_jk L^j G^k I_(j,k) at (t + c h, y), with I or J by the SDE's
+//   calculus a.tamed(v)                            v / (1 + h |v|) a.sum({term, ...}), a.noise_sum(...)
+//   linear combination; a term is {coefficient, unit, vector} a.product(w, z)                       row by
+//   row, of noises
 //
 // f and G at one (y, c) are evaluated together.
 #pragma once
 
 #include <initializer_list>
 #include <optional>
+#include <vector>
 
 namespace sde::scheme {
 
-enum class Unit { one, h };
+enum class Unit { one, h, root_h, per_h, per_root_h };
 
 template <class Vector>
 struct Term {
@@ -31,46 +37,99 @@ struct Term {
 
 template <class A>
 using Vec = typename A::Vector;
+template <class A>
+using Noise = typename A::Noise;
 
-// What a step gives: the next state, and for embedded pairs the difference to the lower-order one.
+// What a step gives: the next state; for embedded pairs the difference to the lower-order one; for methods of
+// two registers what the next step finds in memory().
 template <class A>
 struct Result {
   Vec<A> next;
-  std::optional<Vec<A>> error;
+  std::optional<Vec<A>> error = {};
+  std::optional<Vec<A>> memory = {};
 };
+
+// --- SDEs, strong order 1/2 and 1 ---
 
 template <class A>
 Result<A> euler_maruyama(A& a) {
+  using enum Unit;
   const Vec<A> x = a.state();
-  return {a.sum({{1, Unit::one, x}, {1, Unit::h, a.drift(x, 0)}, {1, Unit::one, a.noise(x, 0)}}), {}};
+  return {a.sum({{1, one, x}, {1, h, a.drift(x, 0)}, {1, one, a.apply(x, 0, a.dW())}})};
+}
+
+// Hutzenthaler, Jentzen & Kloeden (2012), eq. 4: drifts that grow faster than linearly cannot throw a path
+// out.
+template <class A>
+Result<A> tamed_euler(A& a) {
+  using enum Unit;
+  const Vec<A> x = a.state();
+  return {a.sum({{1, one, x}, {1, h, a.tamed(a.drift(x, 0))}, {1, one, a.apply(x, 0, a.dW())}})};
 }
 
 template <class A>
 Result<A> milstein(A& a) {
+  using enum Unit;
   const Vec<A> x = a.state();
-  return {a.sum({{1, Unit::one, x},
-                 {1, Unit::h, a.drift(x, 0)},
-                 {1, Unit::one, a.noise(x, 0)},
-                 {1, Unit::one, a.milstein()}}),
-          {}};
+  return {a.sum(
+      {{1, one, x}, {1, h, a.drift(x, 0)}, {1, one, a.apply(x, 0, a.dW())}, {1, one, a.milstein(x, 0)}})};
+}
+
+// Euler in the drift, Heun in the diffusion.
+template <class A>
+Result<A> euler_heun(A& a) {
+  using enum Unit;
+  const Vec<A> x = a.state(), n0 = a.apply(x, 0, a.dW());
+  const Vec<A> y = a.sum({{1, one, x}, {1, one, n0}});
+  return {a.sum({{1, one, x}, {1, h, a.drift(x, 0)}, {0.5, one, n0}, {0.5, one, a.apply(y, 1, a.dW())}})};
+}
+
+// Two stages, the second at c: x + w1 (f0 h + G0 dW) + w2 (f1 h + G1 dW), w2 = 1/(2c).
+template <class A>
+Result<A> two_stages(A& a, double c) {
+  using enum Unit;
+  const double w2 = 0.5 / c, w1 = 1 - w2;
+  const Vec<A> x = a.state(), f0 = a.drift(x, 0), n0 = a.apply(x, 0, a.dW());
+  const Vec<A> y = a.sum({{1, one, x}, {c, h, f0}, {c, one, n0}});
+  return {a.sum(
+      {{1, one, x}, {w1, h, f0}, {w2, h, a.drift(y, c)}, {w1, one, n0}, {w2, one, a.apply(y, c, a.dW())}})};
 }
 
 template <class A>
 Result<A> heun(A& a) {
-  const Vec<A> x = a.state(), f0 = a.drift(x, 0), n0 = a.noise(x, 0);
-  const Vec<A> y = a.sum({{1, Unit::one, x}, {1, Unit::h, f0}, {1, Unit::one, n0}});
-  return {a.sum({{1, Unit::one, x},
-                 {0.5, Unit::h, f0},
-                 {0.5, Unit::h, a.drift(y, 1)},
-                 {0.5, Unit::one, n0},
-                 {0.5, Unit::one, a.noise(y, 1)}}),
-          {}};
+  return two_stages(a, 1);
 }
+template <class A>
+Result<A> midpoint(A& a) {
+  return two_stages(a, 0.5);
+}
+template <class A>
+Result<A> ralston(A& a) {
+  return two_stages(a, 2.0 / 3);
+}
+
+// Kidger, Foster, Li & Lyons (2021, arXiv 2105.13493), algorithm 1: y and z, each step algebraically
+// reversible.
+template <class A>
+Result<A> reversible_heun(A& a) {
+  using enum Unit;
+  const Vec<A> y = a.state(), z = a.memory();
+  const Vec<A> f0 = a.drift(z, 0), n0 = a.apply(z, 0, a.dW());
+  const Vec<A> z1 = a.sum({{2, one, y}, {-1, one, z}, {1, h, f0}, {1, one, n0}});
+  const Vec<A> next = a.sum({{1, one, y},
+                             {0.5, h, f0},
+                             {0.5, h, a.drift(z1, 1)},
+                             {0.5, one, n0},
+                             {0.5, one, a.apply(z1, 1, a.dW())}});
+  return {next, {}, z1};
+}
+
+// --- ODEs ---
 
 template <class A>
 Result<A> euler(A& a) {
   const Vec<A> x = a.state();
-  return {a.sum({{1, Unit::one, x}, {1, Unit::h, a.drift(x, 0)}}), {}};
+  return {a.sum({{1, Unit::one, x}, {1, Unit::h, a.drift(x, 0)}})};
 }
 
 template <class A>
@@ -83,8 +142,7 @@ Result<A> rk4(A& a) {
                  {1.0 / 6, Unit::h, k1},
                  {1.0 / 3, Unit::h, k2},
                  {1.0 / 3, Unit::h, k3},
-                 {1.0 / 6, Unit::h, k4}}),
-          {}};
+                 {1.0 / 6, Unit::h, k4}})};
 }
 
 // Dormand & Prince (1980), 5(4), seven stages; the last is the first of the next step.

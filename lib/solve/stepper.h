@@ -16,8 +16,10 @@ namespace sde {
 struct StepInput {
   BlockTime t;                 // at the start of the step
   BlockTime h;                 // its length, negative to go back in time (ODEs only)
-  ConstBlock x;                // [dimension][lane]
+  ConstBlock x;                // [dimension + memory][lane]
   const double* dW = nullptr;  // [noise][lane], variance h; null for ODEs
+  const double* H = nullptr;  // [noise][lane], space-time Levy areas, variance h/12, where needs().space_time
+  const double* area = nullptr;  // [pair j < k, row by row][lane], Levy areas, where needs().levy_area
   // Address of the step's random numbers, for methods that draw more than increments: lane i is path first_id
   // + i.
   std::uint64_t seed = 0, first_id = 0, number = 0;
@@ -32,18 +34,28 @@ struct StepWorkspace {
   std::vector<double*> outputs;
 };
 
+// What of the Brownian path a method uses beside its increments.
+struct BrownianNeeds {
+  bool space_time = false;
+  bool levy_area = false;
+};
+
 class Stepper {
  public:
   virtual ~Stepper() = default;
 
   virtual std::size_t dimension() const = 0;
   virtual std::size_t noises() const = 0;
+  virtual BrownianNeeds needs() const { return {}; }
+  // Further rows that follow the state in x and next and are carried from step to step; at first a copy of
+  // the state.
+  virtual std::size_t memory() const { return 0; }
   virtual bool has_error_estimate() const { return false; }
   // Evaluations of the drift a step.
   virtual std::size_t evaluations() const = 0;
 
-  // Writes the next state to `next` and, where `error` is given and the method has one, the estimated local
-  // error. `next` and `error` may not overlap the input.
+  // Writes the next state (and memory) to `next` and, where `error` is given and the method has one, the
+  // estimated local error. `next` and `error` may not overlap the input.
   virtual void step(const StepInput& input, Block next, Block* error, StepWorkspace& workspace) const = 0;
 };
 

@@ -1,12 +1,15 @@
 // Steps of an SDE given by expressions: the scheme is carried out on symbols once, and the result is one
 // program.
+#include <algorithm>
 #include <map>
+#include <optional>
+#include <span>
 
 #include "base/error.h"
 #include "expr/program.h"
 #include "sde/law.h"
 #include "solve/exact.h"
-#include "solve/scheme.h"
+#include "solve/scheme_table.h"
 #include "solve/stepper.h"
 
 namespace sde {
@@ -19,10 +22,28 @@ const char* const kStep = "#h";
 std::string increment_name(std::size_t k) {
   return "#dW" + std::to_string(k);
 }
+std::string space_time_name(std::size_t k) {
+  return "#H" + std::to_string(k);
+}
+std::string memory_name(std::size_t i) {
+  return "#m" + std::to_string(i);
+}
+// Of the pair j < k.
+std::string area_name(std::size_t j, std::size_t k) {
+  return "#A" + std::to_string(j) + "_" + std::to_string(k);
+}
+
+std::vector<std::string> area_names(std::size_t noises) {
+  std::vector<std::string> names;
+  for (std::size_t j = 0; j < noises; ++j)
+    for (std::size_t k = j + 1; k < noises; ++k) names.push_back(area_name(j, k));
+  return names;
+}
 
 class SymbolicAlgebra {
  public:
   using Vector = std::vector<Expr>;
+  using Noise = std::vector<Expr>;
   using Term = scheme::Term<Vector>;
 
   explicit SymbolicAlgebra(const SdeExpressions& sde) : sde_(sde), h_(Expr::symbol(kStep)) {
@@ -32,6 +53,12 @@ class SymbolicAlgebra {
 
   const Vector& state() const { return state_; }
 
+  Vector memory() const {
+    Vector result;
+    for (std::size_t i = 0; i < sde_.dimension(); ++i) result.push_back(Expr::symbol(memory_name(i)));
+    return result;
+  }
+
   Vector drift(const Vector& y, double c) {
     ++evaluations_;
     Vector result;
@@ -39,42 +66,104 @@ class SymbolicAlgebra {
     return result;
   }
 
-  Vector noise(const Vector& y, double c) const {
+  const Noise& dW() const { return dW_; }
+
+  Noise H() {
+    needs_.space_time = true;
+    Noise result;
+    for (std::size_t k = 0; k < dW_.size(); ++k) result.push_back(Expr::symbol(space_time_name(k)));
+    return result;
+  }
+
+  Vector apply(const Vector& y, double c, const Noise& w) const {
     Vector result;
     for (std::size_t i = 0; i < sde_.dimension(); ++i) {
       Expr sum = 0;
-      for (std::size_t k = 0; k < dW_.size(); ++k) sum = sum + at(sde_.diffusion[i][k], y, c) * dW_[k];
+      for (std::size_t k = 0; k < dW_.size(); ++k) sum = sum + at(sde_.diffusion[i][k], y, c) * w[k];
       result.push_back(sum);
     }
     return result;
   }
 
-  Vector milstein() const {
+  // I_(j,k) = (dW_j dW_k - [j = k] h) / 2 + A_jk, without h in Stratonovich calculus. Where the noise
+  // commutes the areas cancel.
+  Vector milstein(const Vector& y, double c) {
+    const std::size_t noises = dW_.size();
+    const bool areas = sde_.noise_kind == NoiseKind::general;
+    needs_.levy_area = needs_.levy_area || areas;
     Vector result;
     for (std::size_t i = 0; i < sde_.dimension(); ++i) {
       Expr sum = 0;
-      for (std::size_t k = 0; k < dW_.size(); ++k) {
-        if (sde_.diffusion[i][k].is_zero()) continue;
-        const Expr square = sde_.calculus == Calculus::ito ? dW_[k] * dW_[k] - h_ : dW_[k] * dW_[k];
-        sum = sum + (Expr(0.5) * at(milstein_coefficient(sde_, i, k, k), state_, 0)) * square;
+      for (std::size_t j = 0; j < noises; ++j) {
+        for (std::size_t k = 0; k < noises; ++k) {
+          const Expr coefficient = milstein_coefficient(sde_, i, j, k);
+          if (coefficient.is_zero()) continue;
+          Expr twice = dW_[j] * dW_[k];
+          if (j == k && sde_.calculus == Calculus::ito) twice = twice - h_;
+          if (j != k && areas) {
+            const Expr area = Expr::symbol(area_name(std::min(j, k), std::max(j, k)));
+            twice = j < k ? twice + Expr(2) * area : twice - Expr(2) * area;
+          }
+          sum = sum + (Expr(0.5) * at(coefficient, y, c)) * twice;
+        }
       }
       result.push_back(sum);
     }
     return result;
   }
 
+  Vector tamed(const Vector& v) const {
+    Expr square = 0;
+    for (const Expr& e : v) square = square + e * e;
+    const Expr factor = Expr(1) / (Expr(1) + h_ * expr::sqrt(square));
+    Vector result;
+    for (const Expr& e : v) result.push_back(e * factor);
+    return result;
+  }
+
   Vector sum(std::initializer_list<Term> terms) const {
-    Vector result(sde_.dimension(), Expr(0));
-    for (const Term& term : terms) {
-      const Expr c = term.unit == scheme::Unit::h ? Expr(term.coefficient) * h_ : Expr(term.coefficient);
-      for (std::size_t i = 0; i < result.size(); ++i) result[i] = result[i] + c * term.vector[i];
-    }
+    return combine(std::span(terms.begin(), terms.size()), state_.size());
+  }
+  Vector sum(const std::vector<Term>& terms) const { return combine(terms, state_.size()); }
+  Noise noise_sum(std::initializer_list<Term> terms) const {
+    return combine(std::span(terms.begin(), terms.size()), dW_.size());
+  }
+
+  Noise product(const Noise& w, const Noise& z) const {
+    Noise result;
+    for (std::size_t k = 0; k < w.size(); ++k) result.push_back(w[k] * z[k]);
     return result;
   }
 
   std::size_t evaluations() const { return evaluations_; }
+  BrownianNeeds needs() const { return needs_; }
 
  private:
+  Vector combine(std::span<const Term> terms, std::size_t size) const {
+    Vector result(size, Expr(0));
+    for (const Term& term : terms) {
+      const Expr c = Expr(term.coefficient) * unit(term.unit);
+      for (std::size_t i = 0; i < size; ++i) result[i] = result[i] + c * term.vector[i];
+    }
+    return result;
+  }
+
+  Expr unit(scheme::Unit u) const {
+    switch (u) {
+      case scheme::Unit::one:
+        return 1;
+      case scheme::Unit::h:
+        return h_;
+      case scheme::Unit::root_h:
+        return expr::sqrt(h_);
+      case scheme::Unit::per_h:
+        return Expr(1) / h_;
+      case scheme::Unit::per_root_h:
+        return Expr(1) / expr::sqrt(h_);
+    }
+    return 1;
+  }
+
   Expr at(const Expr& e, const Vector& y, double c) const {
     std::map<std::string, Expr, std::less<>> values;
     for (std::size_t i = 0; i < y.size(); ++i) values.emplace(sde_.states[i], y[i]);
@@ -86,38 +175,58 @@ class SymbolicAlgebra {
   Expr h_;
   Vector state_, dW_;
   std::size_t evaluations_ = 0;
+  BrownianNeeds needs_;
+};
+
+// A step as expressions, and what they use.
+struct SymbolicStep {
+  std::vector<Expr> next;
+  std::optional<std::vector<Expr>> error, memory;
+  std::size_t evaluations = 0;
+  BrownianNeeds needs;
 };
 
 class SymbolicStepper final : public Stepper {
  public:
-  SymbolicStepper(const SdeExpressions& sde, const std::vector<Expr>& next, const std::vector<Expr>* error,
-                  std::size_t evaluations, bool per_lane)
+  SymbolicStepper(const SdeExpressions& sde, const SymbolicStep& step, bool per_lane)
       : dimension_(sde.dimension()),
         noises_(sde.noises.size()),
-        evaluations_(evaluations),
-        has_error_(error != nullptr),
+        evaluations_(step.evaluations),
+        needs_(step.needs),
+        memory_(step.memory ? sde.dimension() : 0),
+        has_error_(step.error.has_value()),
         per_lane_(per_lane),
         parameters_(sde.parameter_values) {
     std::vector<std::string> lanes = sde.states, uniforms = sde.parameters;
+    for (std::size_t i = 0; i < memory_; ++i) lanes.push_back(memory_name(i));
     for (std::size_t k = 0; k < noises_; ++k) lanes.push_back(increment_name(k));
+    for (std::size_t k = 0; needs_.space_time && k < noises_; ++k) lanes.push_back(space_time_name(k));
+    if (needs_.levy_area)
+      for (std::string& name : area_names(noises_)) lanes.push_back(std::move(name));
     (per_lane ? lanes : uniforms).insert((per_lane ? lanes : uniforms).end(), {"t", kStep});
-    next_ = expr::Program(next, lanes, uniforms);
-    if (!error) return;
-    std::vector<Expr> both = next;
-    both.insert(both.end(), error->begin(), error->end());
-    next_and_error_ = expr::Program(both, lanes, uniforms);
+    std::vector<Expr> outputs = step.next;
+    if (step.memory) outputs.insert(outputs.end(), step.memory->begin(), step.memory->end());
+    next_ = expr::Program(outputs, lanes, uniforms);
+    if (!step.error) return;
+    outputs.insert(outputs.end(), step.error->begin(), step.error->end());
+    next_and_error_ = expr::Program(outputs, lanes, uniforms);
   }
 
   std::size_t dimension() const override { return dimension_; }
   std::size_t noises() const override { return noises_; }
+  BrownianNeeds needs() const override { return needs_; }
+  std::size_t memory() const override { return memory_; }
   bool has_error_estimate() const override { return has_error_; }
   std::size_t evaluations() const override { return evaluations_; }
 
   void step(const StepInput& in, Block next, Block* error, StepWorkspace& w) const override {
-    const std::size_t lanes = in.x.lanes;
+    const std::size_t lanes = in.x.lanes, rows = dimension_ + memory_;
     w.inputs.clear();
-    for (std::size_t i = 0; i < dimension_; ++i) w.inputs.push_back(in.x.row(i));
+    for (std::size_t i = 0; i < rows; ++i) w.inputs.push_back(in.x.row(i));
     for (std::size_t k = 0; k < noises_; ++k) w.inputs.push_back(in.dW + k * lanes);
+    for (std::size_t k = 0; needs_.space_time && k < noises_; ++k) w.inputs.push_back(in.H + k * lanes);
+    for (std::size_t k = 0; needs_.levy_area && k < noises_ * (noises_ - 1) / 2; ++k)
+      w.inputs.push_back(in.area + k * lanes);
     w.uniforms.assign(parameters_.begin(), parameters_.end());
     if (per_lane_) {
       w.inputs.push_back(in.t.lanes);
@@ -127,7 +236,7 @@ class SymbolicStepper final : public Stepper {
       w.uniforms.push_back(in.h.value);
     }
     w.outputs.clear();
-    for (std::size_t i = 0; i < dimension_; ++i) w.outputs.push_back(next.row(i));
+    for (std::size_t i = 0; i < rows; ++i) w.outputs.push_back(next.row(i));
     for (std::size_t i = 0; error && i < dimension_; ++i) w.outputs.push_back(error->row(i));
     (error ? next_and_error_ : next_)
         .run(w.inputs.data(), w.uniforms, w.outputs.data(), lanes, w.sde.program);
@@ -135,26 +244,12 @@ class SymbolicStepper final : public Stepper {
 
  private:
   std::size_t dimension_, noises_, evaluations_;
+  BrownianNeeds needs_;
+  std::size_t memory_;
   bool has_error_, per_lane_;
   std::vector<double> parameters_;
   expr::Program next_, next_and_error_;
 };
-
-using Scheme = scheme::Result<SymbolicAlgebra> (*)(SymbolicAlgebra&);
-
-Scheme find_scheme(const std::string& name) {
-  static const std::map<std::string, Scheme, std::less<>> table = {
-      {"euler-maruyama", scheme::euler_maruyama<SymbolicAlgebra>},
-      {"milstein", scheme::milstein<SymbolicAlgebra>},
-      {"heun", scheme::heun<SymbolicAlgebra>},
-      {"euler", scheme::euler<SymbolicAlgebra>},
-      {"rk4", scheme::rk4<SymbolicAlgebra>},
-      {"dopri5", scheme::dopri5<SymbolicAlgebra>},
-  };
-  const auto found = table.find(name);
-  if (found == table.end()) fail(Status::bug, "method {} has no scheme", name);
-  return found->second;
-}
 
 }  // namespace
 
@@ -163,15 +258,18 @@ std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& m
   const std::string reason = refusal(method, sde.calculus, sde.noise_kind);
   if (!reason.empty()) fail(Status::usage, "/solver/method: {}", reason);
   SymbolicAlgebra algebra(sde);
-  const auto result = find_scheme(method.name)(algebra);
-  return std::make_unique<SymbolicStepper>(sde, result.next, result.error ? &*result.error : nullptr,
-                                           algebra.evaluations(), per_lane);
+  auto result = find_scheme<SymbolicAlgebra>(method.name)(algebra);
+  SymbolicStep step{std::move(result.next), std::move(result.error), std::move(result.memory),
+                    algebra.evaluations(), algebra.needs()};
+  return std::make_unique<SymbolicStepper>(sde, step, per_lane);
 }
 
 // Where the transition of every component is a function of its Brownian increment, the exact step is one more
 // symbolic step.
 std::unique_ptr<Stepper> make_closed_form_stepper(const SdeExpressions& sde, const std::vector<Expr>& next) {
-  return std::make_unique<SymbolicStepper>(sde, next, nullptr, 0, false);
+  SymbolicStep step;
+  step.next = next;
+  return std::make_unique<SymbolicStepper>(sde, step, false);
 }
 
 expr::Expr step_symbol() {

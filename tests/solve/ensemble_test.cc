@@ -190,6 +190,11 @@ TEST(Stepper, SymbolicAndBlockStepsAgree) {
   stratonovich.calculus = "stratonovich";
   const std::vector<Case> cases = {{heston(), "euler-maruyama"},
                                    {stratonovich, "heun"},
+                                   {stratonovich, "euler-heun"},
+                                   {stratonovich, "midpoint"},
+                                   {stratonovich, "ralston"},
+                                   {stratonovich, "reversible-heun"},
+                                   {heston(), "tamed-euler"},
                                    {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "milstein"},
                                    {scalar("x*cos(t)", "0", "1"), "rk4"},
                                    {scalar("x*cos(t)", "0", "1"), "dopri5"}};
@@ -198,9 +203,12 @@ TEST(Stepper, SymbolicAndBlockStepsAgree) {
     const Method& method = find_method(c.method);
     const auto symbolic = make_stepper(e, method);
     const auto blocks = make_stepper(std::make_shared<ExpressionSde>(e), method);
-    StateBlock<double> x(e.dimension(), 16), a(e.dimension(), 16), b(e.dimension(), 16), dW(2, 16);
+    const std::size_t rows = e.dimension() + symbolic->memory();
+    ASSERT_EQ(symbolic->memory(), blocks->memory());
+    EXPECT_EQ(symbolic->evaluations(), blocks->evaluations()) << c.method;
+    StateBlock<double> x(rows, 16), a(rows, 16), b(rows, 16), dW(2, 16);
     for (std::size_t i = 0; i < 16; ++i) {
-      for (std::size_t r = 0; r < e.dimension(); ++r) x.row(r)[i] = 0.2 + 0.1 * static_cast<double>(i + r);
+      for (std::size_t r = 0; r < rows; ++r) x.row(r)[i] = 0.2 + 0.1 * static_cast<double>(i + r);
       for (std::size_t r = 0; r < 2; ++r)
         dW.row(r)[i] = 0.05 * (static_cast<double>(i) - 7) + 0.01 * static_cast<double>(r);
     }
@@ -212,7 +220,7 @@ TEST(Stepper, SymbolicAndBlockStepsAgree) {
     StepWorkspace w;
     symbolic->step(input, a, nullptr, w);
     blocks->step(input, b, nullptr, w);
-    for (std::size_t r = 0; r < e.dimension(); ++r)
+    for (std::size_t r = 0; r < rows; ++r)
       for (std::size_t i = 0; i < 16; ++i) EXPECT_NEAR(a.row(r)[i], b.row(r)[i], 1e-13) << c.method;
   }
 }
@@ -222,13 +230,12 @@ TEST(Method, IsRefusedOutsideItsClaim) {
     const SdeExpressions e = parse_document(d);
     return refusal(find_method(method), e.calculus, e.noise_kind);
   };
-  EXPECT_EQ(refusal_of(heston(), "milstein"),
-            "milstein is for noise up to diagonal and this SDE has general noise; use euler-maruyama");
+  EXPECT_EQ(refusal_of(heston(), "milstein"), "");
   EXPECT_EQ(refusal_of(scalar("x", "x", "1"), "heun"),
             "heun does not converge to the Ito solution of an SDE with diagonal noise; use euler-maruyama, "
-            "milstein");
+            "tamed-euler, milstein");
   EXPECT_EQ(refusal_of(scalar("x", "x", "1"), "rk4"),
-            "rk4 is for ODEs and this SDE has diagonal noise; use euler-maruyama, milstein");
+            "rk4 is for ODEs and this SDE has diagonal noise; use euler-maruyama, tamed-euler, milstein");
   EXPECT_EQ(refusal_of(scalar("x", "1", "1"), "heun"), "");  // the calculi agree on additive noise
   EXPECT_THROW(find_method("milstien"), Error);
 }
