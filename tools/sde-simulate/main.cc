@@ -8,11 +8,33 @@
 #include "config/sde_document.h"
 #include "options.h"
 #include "report.h"
+#include "solve/convergence.h"
 #include "solve/ensemble.h"
 
 namespace {
 
 using namespace sde;
+
+// What each method claims, for the manual page.
+cli::ChoiceTable method_table() {
+  cli::ChoiceTable table{
+      "METHODS", {{"auto", "chooses by calculus, noise and what is known about the law, and says why"}}};
+  for (const Method& m : methods()) {
+    std::string claim;
+    if (m.family == MethodFamily::explicit_sde) {
+      claim = fmt::format("; strong order {}", m.strong_general);
+      if (m.strong_commutative != m.strong_general)
+        claim += fmt::format(" ({} where noise commutes)", m.strong_commutative);
+      if (m.strong_additive != m.strong_commutative)
+        claim += fmt::format(" ({} where it is additive)", m.strong_additive);
+      claim += fmt::format(", weak order {}", m.weak_order);
+    } else if (m.family == MethodFamily::explicit_ode) {
+      claim = fmt::format("; order {}", m.ode_order);
+    }
+    table.rows.emplace_back(m.name, fmt::format("{}{}; {}", m.summary, claim, m.source));
+  }
+  return table;
+}
 
 cli::ToolInfo describe() {
   cli::ToolInfo info;
@@ -33,6 +55,7 @@ cli::ToolInfo describe() {
       {"sde-simulate @double-well -N 500 --plot wells.png", "a fan of paths with quantile bands"},
       {"sde-simulate @ou -N 1 --save 500 --format csv -o - | sde-fit @ou -", "simulate, then estimate"},
   };
+  info.tables = {method_table()};
   info.schema = "simulate";
   info.model_key = "/sde";
   info.model_kinds = {config::DocumentKind::sde};
@@ -57,6 +80,9 @@ cli::ToolInfo describe() {
   o.text("expect", "/expect", "expression of the final state whose mean is reported with its standard error")
       .value_name("EXPR")
       .repeatable();
+  o.integer("path-id", "", "replay the path of this id alone, with the bits it has among all")
+      .value_name("ID");
+  o.choice("print-sde", "", {"ito", "stratonovich"}, "print the equation in this calculus, and end");
   o.assignment("param", "/sde/parameters", "value of a parameter, in place of the document's")
       .value_name("NAME=VALUE");
   return info;
@@ -68,11 +94,15 @@ int run(cli::Context& context) {
   const SdeDocument& document = found.sde;
   const SdeExpressions equation = parse_model(found);
 
+  if (context.values().has("print-sde")) {
+    context.write_stdout(equation_text(equation, context.values().text("print-sde")));
+    return 0;
+  }
   MethodChoice choice = choose_method(equation);
   config::read_options(context.config(), options);
   if (options.solver.method != "auto") choice = {&find_method(options.solver.method), "asked for"};
-  const std::string reason = refusal(*choice.method, equation.calculus, equation.noise_kind);
-  if (!reason.empty()) context.config().error("/solver/method", reason);
+  const SdeExpressions solved =
+      config::locate(context.config(), "", [&] { return suited(equation, *choice.method); });
   const Schedule schedule = config::locate(
       context.config(), "", [&] { return make_schedule(options, document, choice.method->name); });
   options.solver.method = choice.method->name;
@@ -89,10 +119,16 @@ int run(cli::Context& context) {
   }
   ensemble.paths = options.paths;
   ensemble.seed = context.seed();
+  ensemble.areas = options.brownian.levy_area == "davie" ? AreaLaw::davie : AreaLaw::foster;
+  if (context.values().has("path-id")) {
+    const std::int64_t id = context.values().integer("path-id", 0);
+    if (id < 0) fail(Status::usage, "--path-id: must be >= 0 (got {})", id);
+    ensemble.first_path = static_cast<std::uint64_t>(id);
+    options.paths = ensemble.paths = 1;
+  }
   ensemble.moments = store || draw;
   ensemble.quantiles = (store && options.output.wants("quantiles")) || draw;
-  ensemble.expect =
-      config::locate(context.config(), "", [&] { return parse_expectations(options, equation); });
+  ensemble.expect = config::locate(context.config(), "", [&] { return parse_expectations(options, solved); });
   const bool trajectories = store && options.output.trajectories;
   const auto threads = static_cast<unsigned>(context.threads());
   ensemble.lanes = choose_lanes(schedule.grid, equation.dimension(), ensemble, trajectories, threads);
@@ -105,18 +141,18 @@ int run(cli::Context& context) {
     plan.steps = schedule.adaptive ? 0 : schedule.grid.steps;
     plan.memory_bytes = estimate_memory(schedule.grid, equation, ensemble, trajectories, threads);
     plan.output_bytes = store ? output_bytes(options, schedule.grid, equation, trajectories) : 0;
-    plan.more = describe_plan(equation, choice, schedule);
+    plan.more = describe_plan(equation, solved, choice, schedule);
     return context.print_plan(plan);
   }
 
   const InitialStates initial = read_initial(context, found, document);
-  Report report(context, options, document, equation, choice, schedule);
-  if (store) report.open(trajectories);
+  Report report(context, options, document, solved, choice, schedule);
+  if (store) report.open(trajectories, ensemble.first_path);
   context.phase("simulating", schedule.adaptive ? "paths" : "path-steps");
   const auto started = std::chrono::steady_clock::now();
   const auto sink = [&](const PathBlock& block) { report.add(block); };
   const EnsembleResult result =
-      simulate(equation, initial, schedule.grid, ensemble,
+      simulate(solved, initial, schedule.grid, ensemble,
                report.wants_paths() ? std::function<void(const PathBlock&)>(sink) : nullptr, context.hooks());
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   if (result.interrupted) context.check_stopped();

@@ -62,10 +62,12 @@ struct SimulateSolver {
 
 struct SimulateBrownian {
   std::string type = "grid";
+  std::string levy_area = "foster";
 
   template <class V>
   void visit(V& v) {
     v("type", type);
+    v("levy_area", levy_area);
   }
 };
 

@@ -13,12 +13,26 @@
 namespace sde {
 namespace {
 
-constexpr std::size_t kPathsShown = 24;
+constexpr std::size_t kPathsShown = 12;
 
 }  // namespace
 
 SdeExpressions parse_model(const config::FoundSde& found) {
   return config::locate(found.document, found.pointer, [&] { return parse_document(found.sde); });
+}
+
+std::string equation_text(const SdeExpressions& equation, const std::string& calculus) {
+  const SdeExpressions sde = converted(equation, calculus == "ito" ? Calculus::ito : Calculus::stratonovich);
+  std::string text = fmt::format("{}, {} noise\n", to_string(sde.calculus), to_string(sde.noise_kind));
+  for (std::size_t i = 0; i < sde.dimension(); ++i) {
+    text += fmt::format("d{} = ({}) dt", sde.states[i], expr::to_string(sde.drift[i]));
+    for (std::size_t k = 0; k < sde.noises.size(); ++k)
+      if (!sde.diffusion[i][k].is_zero())
+        text += fmt::format(" + ({}) {}dW_{}", expr::to_string(sde.diffusion[i][k]),
+                            sde.calculus == Calculus::ito ? "" : "o ", sde.noises[k]);
+    text += '\n';
+  }
+  return text;
 }
 
 std::vector<expr::Expr> parse_expectations(const SimulateOptions& options, const SdeExpressions& equation) {
@@ -83,11 +97,15 @@ double output_bytes(const SimulateOptions& options, const TimeGrid& grid, const 
 }
 
 std::vector<std::pair<std::string, std::string>> describe_plan(const SdeExpressions& equation,
+                                                               const SdeExpressions& solved,
                                                                const MethodChoice& choice,
                                                                const Schedule& schedule) {
   std::vector<std::pair<std::string, std::string>> rows = {
       {"method", fmt::format("{} ({})", choice.method->name, choice.reason)},
       {"noise", fmt::format("{}, {}", to_string(equation.noise_kind), to_string(equation.calculus))}};
+  if (solved.calculus != equation.calculus)
+    rows.emplace_back("converted",
+                      fmt::format("to {} for {}", to_string(solved.calculus), choice.method->name));
   if (schedule.adaptive) rows.emplace_back("steps", "adaptive, chosen for every path");
   return rows;
 }
@@ -106,7 +124,8 @@ Report::Report(cli::Context& context, const SimulateOptions& options, const SdeD
 
 Report::~Report() = default;
 
-void Report::open(bool trajectories) {
+void Report::open(bool trajectories, std::uint64_t first_path) {
+  first_path_ = first_path;
   trajectories_ = trajectories;
   io::EnsembleLayout layout;
   layout.paths = trajectories ? options_.paths : 0;
@@ -124,15 +143,16 @@ bool Report::wants_paths() const {
 void Report::add(const PathBlock& block) {
   const std::size_t width = block.saves * block.dimension;
   // Each path shown belongs to one block, so that no two threads write the same one.
-  for (std::size_t p = 0; p < block.paths && block.first_id + p < shown_.size(); ++p) {
-    std::vector<double>& path = shown_[static_cast<std::size_t>(block.first_id) + p];
+  for (std::size_t p = 0; p < block.paths && block.first_id - first_path_ + p < shown_.size(); ++p) {
+    std::vector<double>& path = shown_[static_cast<std::size_t>(block.first_id - first_path_) + p];
     path.resize(width);
     for (std::size_t s = 0; s < block.saves; ++s)
       for (std::size_t i = 0; i < block.dimension; ++i) path[s * block.dimension + i] = block.at(p, s, i);
   }
   if (!trajectories_) return;
   io::EnsembleBlock out;
-  out.first = block.first_id;
+  out.first = block.first_id - first_path_;
+  for (std::size_t p = 0; p < block.paths; ++p) out.path_id.push_back(block.first_id + p);
   out.value.resize(block.paths * width);
   // The layout turns here, once: lanes side by side in memory become paths one after the other in the file.
   for (std::size_t row = 0; row < width; ++row)
@@ -188,6 +208,7 @@ void Report::draw(const EnsembleResult& result) const {
       std::vector<double> values;
       for (std::size_t s = 0; s < time.size(); ++s) values.push_back(path[s * dimension + i]);
       cli::Series& line = panel.line(time, std::move(values), "", 7);
+      line.opacity = 0.35;
       line.width = options_.paths > 1 ? 0.5 : 1.5;
     }
     if (options_.paths > 1) panel.line(time, quantile(0.5), "median").width = 2;

@@ -26,8 +26,12 @@ InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
 double output_bytes(const SimulateOptions& options, const TimeGrid& grid, const SdeExpressions& equation,
                     bool trajectories);
 std::vector<std::pair<std::string, std::string>> describe_plan(const SdeExpressions& equation,
+                                                               const SdeExpressions& solved,
                                                                const MethodChoice& choice,
                                                                const Schedule& schedule);
+
+// The equation written out in a calculus ("ito" or "stratonovich"), one line a state, for --print-sde.
+std::string equation_text(const SdeExpressions& equation, const std::string& calculus);
 
 class Report {
  public:
@@ -35,7 +39,8 @@ class Report {
          const SdeExpressions& equation, const MethodChoice& choice, const Schedule& schedule);
   ~Report();
 
-  void open(bool trajectories);      // the output file, before any work is done
+  // The output file, before any work is done; paths are numbered from first_path.
+  void open(bool trajectories, std::uint64_t first_path);
   bool wants_paths() const;          // for the file or for the picture
   void add(const PathBlock& block);  // from any thread
   int finish(const EnsembleResult& result, double seconds);
@@ -53,6 +58,7 @@ class Report {
   const Schedule& schedule_;
   std::unique_ptr<io::EnsembleWriter> writer_;
   bool trajectories_ = false;
+  std::uint64_t first_path_ = 0;
   std::vector<std::vector<double>> shown_;  // [path] -> [save][state], the first paths, for the picture
 };
 
