@@ -3,10 +3,10 @@
 //   template <class V> void visit(V& v) { v("dt", dt); v("steps", steps); }
 //
 // and this archive walks it. Fields may be bool, integers (checked for range), double, float, std::string,
-// JsonText, std::optional, std::vector, std::array, std::map<std::string, T>, std::pair lists (an object in
-// order), std::variant (told apart by the kind of the JSON value), structs with visit, and enums with a table
-// found by argument-dependent lookup: `constexpr auto enum_names(E) { return std::array{std::pair{"ito",
-// E::ito}, ...}; }`.
+// JsonText, std::optional, std::vector, std::array (of two doubles: an interval, null for an open end),
+// std::map<std::string, T>, std::pair lists (an object in order), std::variant (told apart by the kind of the
+// JSON value), structs with visit, and enums with a table found by argument-dependent lookup: `constexpr auto
+// enum_names(E) { return std::array{std::pair{"ito", E::ito}, ...}; }`.
 //
 // The templates here only dispatch; the work is done behind virtual functions in archive.cc.
 #pragma once
@@ -213,6 +213,18 @@ void Archive::items(std::array<T, N>& field) {
   if (size != N) error("must have " + std::to_string(N) + " items (got " + std::to_string(size) + ")");
   for (std::size_t i = 0; i < N; ++i) {
     enter(i);
+    if constexpr (std::is_same_v<T, double> && N == 2) {
+      const double open =
+          i == 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+      if (reading() ? kind() == JsonKind::null : field[i] == open) {
+        if (reading())
+          field[i] = open;
+        else
+          null();
+        leave();
+        continue;
+      }
+    }
     item(field[i]);
     leave();
   }

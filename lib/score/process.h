@@ -25,10 +25,17 @@ struct ProcessOptions {
   template <class V>
   void visit(V& v) {
     v("type", type);
-    v("beta_min", beta_min);
-    v("beta_max", beta_max);
-    v("sigma_min", sigma_min);
-    v("sigma_max", sigma_max);
+    if (type == ProcessType::ve) {
+      v("sigma_min", sigma_min);
+      v("sigma_max", sigma_max);
+    } else {
+      if (type == ProcessType::ve) {
+      v("sigma_min", sigma_min);
+      v("sigma_max", sigma_max);
+    } else {
+      v("beta_min", beta_min);
+      v("beta_max", beta_max);
+    }
   }
 };
 

@@ -139,6 +139,16 @@ TEST(Archive, TypesAreChecked) {
   EXPECT_EQ(error_of("[]"), "a.json: must be an object (got [])");
 }
 
+TEST(Archive, IntervalsMayBeOpen) {
+  const Outer outer = read("{\"pair\": [null, 3]}");
+  EXPECT_EQ(outer.pair[0], -std::numeric_limits<double>::infinity());
+  EXPECT_EQ(outer.pair[1], 3);
+  EXPECT_EQ(read("{\"pair\": [3, null]}").pair[1], std::numeric_limits<double>::infinity());
+  Json json;
+  write_options(outer, json);
+  EXPECT_EQ(json["pair"].dump(), "[null,3.0]");
+}
+
 TEST(Archive, UnknownNamesGetASuggestion) {
   EXPECT_EQ(error_of("{\"inner\": {\"stpes\": 1}}"),
             "a.json: at /inner: unknown key \"stpes\"; did you mean \"steps\"?");
