@@ -29,10 +29,6 @@ struct ProcessOptions {
       v("sigma_min", sigma_min);
       v("sigma_max", sigma_max);
     } else {
-      if (type == ProcessType::ve) {
-      v("sigma_min", sigma_min);
-      v("sigma_max", sigma_max);
-    } else {
       v("beta_min", beta_min);
       v("beta_max", beta_max);
     }
