@@ -50,23 +50,6 @@ HWY_INLINE V RadiusUniform(D d, VU high, VU low) {
   return hn::Add(hn::Sub(h, Const(d, 0x1p20 + 0x1p-12)), l);
 }
 
-// -2 ln u to about 2^-52 absolutely, never negative. u = 2^e m with 1 <= m < 2, and
-// ln m = ln sqrt(2) + 2 atanh(s) with s = (m - sqrt(2)) / (m + sqrt(2)), |s| < 0.172.
-template <class D, class V>
-HWY_INLINE V MinusTwoLog(D d, V u) {
-  const hn::RebindToUnsigned<D> du;
-  const V m = hn::BitCast(d, Insert(du, 0x3ff0000000000000, hn::BitCast(du, u), 0x000fffffffffffff));
-  const V root = Const(d, 0x1.6a09e667f3bcdp+0);
-  const V s = hn::Div(hn::Sub(m, root), hn::Add(m, root));
-  // -4 atanh(s) / s in s^2, minimax to 6e-17
-  const V series =
-      Horner(d, hn::Mul(s, s), -0x1.0000000000006p+2, -0x1.555555554e34fp+0, -0x1.999999ae15487p-1,
-             -0x1.24923c36217fcp-1, -0x1.c724ccc15fdbap-2, -0x1.72ecb2277df6ep-2, -0x1.5b0f91775f2abp-2);
-  // -ln 2 is rounded up so that the sum near u = 1 never falls below 0.
-  const V whole = Fma(Exponent(d, u), Const(d, -0x1.62e42fefa39efp+0), Const(d, -0x1.62e42fefa39ebp-1));
-  return Fma(s, series, whole);
-}
-
 template <class V>
 struct LanePair {
   V even, odd;
@@ -81,28 +64,119 @@ HWY_INLINE V OpenUniform(D d, VU high, VU low) {
   return hn::Sub(hn::BitCast(d, bits), Const(d, 1 - 0x1p-53));
 }
 
-template <class D, class VU>
-HWY_INLINE LanePair<hn::Vec<D>> BoxMuller(D d, const PhiloxWords<VU>& w) {
+// Box-Muller of kCount vectors in seven stages, so that a caller can put other work between them: alone each
+// would wait, for its division and its root above all.
+//
+// -2 ln u is right to about 2^-52 absolutely and never negative: u = 2^e m with 1 <= m < 2, and
+// ln m = ln sqrt(2) + 2 atanh(s) with s = (m - sqrt(2)) / (m + sqrt(2)), |s| < 0.172.
+template <class D, std::size_t kCount>
+class BoxMullerStages {
+ public:
   using V = hn::Vec<D>;
-  const hn::RebindToUnsigned<D> du;
-  const V radius = hn::Sqrt(MinusTwoLog(d, RadiusUniform(d, w.x0, w.x1)));
+  using VU = hn::Vec<hn::RebindToUnsigned<D>>;
 
-  // f in [-1/2, 1/2): 62 bits in the mantissas of 2^22 and 2^-10.
-  const V h = hn::BitCast(d, Insert(du, std::bit_cast<std::uint64_t>(0x1p22), w.x2, 0x3fffffff));
-  const V l = hn::BitCast(d, Insert(du, std::bit_cast<std::uint64_t>(0x1p-10), w.x3, 0xffffffff));
-  const V f = hn::Add(hn::Sub(h, Const(d, 0x1p22 + 0x1p-10 + 0.5)), l);
-  const V z = hn::Mul(f, f);
-  // sin and cos of f quarter turns, minimax to 2e-18 and 5e-17
-  const V sine = hn::Mul(
-      f, Horner(d, z, 0x1.921fb54442d18p+0, -0x1.4abbce625be21p-1, 0x1.466bc677567dep-4,
-                -0x1.32d2cce12d1ffp-8, 0x1.50782e6abd3f4p-13, -0x1.e2ff4bb63abddp-19, 0x1.e39909417b8ddp-25));
-  const V cosine = Horner(d, z, 1.0, -0x1.3bd3cc9be458bp+0, 0x1.03c1f081b078fp-2, -0x1.55d3c7dbfe12dp-6,
-                          0x1.e1f4fb611daeap-11, -0x1.a6c9c22b85f91p-16, 0x1.f3dbf2e0583d0p-22);
+  HWY_INLINE void Uniform(const PhiloxWords<VU> (&w)[kCount]) {
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) {
+      u_[g] = RadiusUniform(D(), w[g].x0, w[g].x1);
+      quadrant_[g] = w[g].x2;
+      low_[g] = w[g].x3;
+    }
+  }
+
+  HWY_INLINE void Divide() {
+    const D d;
+    const hn::RebindToUnsigned<D> du;
+    const V root = Const(d, 0x1.6a09e667f3bcdp+0);
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) {
+      const V m = hn::BitCast(d, Insert(du, 0x3ff0000000000000, hn::BitCast(du, u_[g]), 0x000fffffffffffff));
+      s_[g] = hn::Div(hn::Sub(m, root), hn::Add(m, root));
+      // -ln 2 is rounded up so that -2 ln u never falls below 0 near u = 1.
+      whole_[g] = Fma(Exponent(d, u_[g]), Const(d, -0x1.62e42fefa39efp+0), Const(d, -0x1.62e42fefa39ebp-1));
+    }
+  }
+
+  // f in [-1/2, 1/2), 62 bits in the mantissas of 2^22 and 2^-10, and the higher terms of the sine and cosine
+  // of f quarter turns, minimax to 2e-18 and 5e-17.
+  HWY_INLINE void Angle() {
+    const D d;
+    const hn::RebindToUnsigned<D> du;
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) {
+      const V h = hn::BitCast(d, Insert(du, std::bit_cast<std::uint64_t>(0x1p22), quadrant_[g], 0x3fffffff));
+      const V l = hn::BitCast(d, Insert(du, std::bit_cast<std::uint64_t>(0x1p-10), low_[g], 0xffffffff));
+      f_[g] = hn::Add(hn::Sub(h, Const(d, 0x1p22 + 0x1p-10 + 0.5)), l);
+      z_[g] = hn::Mul(f_[g], f_[g]);
+      sine_[g] = Horner(d, z_[g], -0x1.32d2cce12d1ffp-8, 0x1.50782e6abd3f4p-13, -0x1.e2ff4bb63abddp-19,
+                        0x1.e39909417b8ddp-25);
+      cosine_[g] = Horner(d, z_[g], -0x1.55d3c7dbfe12dp-6, 0x1.e1f4fb611daeap-11, -0x1.a6c9c22b85f91p-16,
+                          0x1.f3dbf2e0583d0p-22);
+    }
+  }
+
+  // The higher terms of -4 atanh(s) / s in s^2, minimax to 6e-17.
+  HWY_INLINE void LogHigh() {
+    const D d;
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) {
+      square_[g] = hn::Mul(s_[g], s_[g]);
+      log_[g] = Horner(d, square_[g], -0x1.24923c36217fcp-1, -0x1.c724ccc15fdbap-2, -0x1.72ecb2277df6ep-2,
+                       -0x1.5b0f91775f2abp-2);
+    }
+  }
+
+  HWY_INLINE void Root() {
+    const D d;
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) {
+      V log = Fma(square_[g], log_[g], Const(d, -0x1.999999ae15487p-1));
+      log = Fma(square_[g], log, Const(d, -0x1.555555554e34fp+0));
+      log = Fma(square_[g], log, Const(d, -0x1.0000000000006p+2));
+      radius_[g] = hn::Sqrt(Fma(s_[g], log, whole_[g]));
+    }
+  }
+
+  HWY_INLINE void SineCosine() {
+    const D d;
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) {
+      V sine = Fma(z_[g], sine_[g], Const(d, 0x1.466bc677567dep-4));
+      sine = Fma(z_[g], sine, Const(d, -0x1.4abbce625be21p-1));
+      sine_[g] = hn::Mul(f_[g], Fma(z_[g], sine, Const(d, 0x1.921fb54442d18p+0)));
+      V cosine = Fma(z_[g], cosine_[g], Const(d, 0x1.03c1f081b078fp-2));
+      cosine = Fma(z_[g], cosine, Const(d, -0x1.3bd3cc9be458bp+0));
+      cosine_[g] = Fma(z_[g], cosine, Const(d, 1));
+    }
+  }
+
   // The quadrant: bit 31 turns the cosine's sign, bit 30 exchanges the two.
-  const V a = hn::Mul(radius, sine);
-  const V b = hn::CopySignToAbs(hn::Mul(radius, cosine), hn::BitCast(d, hn::ShiftLeft<32>(w.x2)));
-  const auto swap = hn::RebindMask(d, hn::TestBit(w.x2, hn::Set(du, std::uint64_t{1} << 30)));
-  return {hn::IfThenElse(swap, a, b), hn::IfThenElse(swap, b, a)};
+  HWY_INLINE LanePair<V> Finish(std::size_t g) const {
+    const D d;
+    const hn::RebindToUnsigned<D> du;
+    const V a = hn::Mul(radius_[g], sine_[g]);
+    const V b =
+        hn::CopySignToAbs(hn::Mul(radius_[g], cosine_[g]), hn::BitCast(d, hn::ShiftLeft<32>(quadrant_[g])));
+    const auto swap = hn::RebindMask(d, hn::TestBit(quadrant_[g], hn::Set(du, std::uint64_t{1} << 30)));
+    return {hn::IfThenElse(swap, a, b), hn::IfThenElse(swap, b, a)};
+  }
+
+ private:
+  VU quadrant_[kCount], low_[kCount];
+  V u_[kCount], s_[kCount], square_[kCount], whole_[kCount], log_[kCount], radius_[kCount];
+  V f_[kCount], z_[kCount], sine_[kCount], cosine_[kCount];
+};
+
+template <class D, class VU>
+HWY_INLINE LanePair<hn::Vec<D>> BoxMuller(D, const PhiloxWords<VU>& w) {
+  BoxMullerStages<D, 1> stages;
+  stages.Uniform({w});
+  stages.Divide();
+  stages.Angle();
+  stages.LogHigh();
+  stages.Root();
+  stages.SineCosine();
+  return stages.Finish(0);
 }
 
 }  // namespace sde::HWY_NAMESPACE

@@ -21,33 +21,12 @@ namespace sde::HWY_NAMESPACE {
 
 using F64 = hn::ScalableTag<double>;
 
-// What becomes of the four words: two numbers.
-struct ToNormals {
-  template <class D, class VU>
-  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
-    return BoxMuller(d, w);
-  }
-};
-struct ToScaledNormals {
-  double scale;
+using Words = PhiloxWords<hn::Vec<U64>>;
 
-  template <class D, class VU>
-  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
-    const auto normals = BoxMuller(d, w);
-    const auto factor = hn::Set(d, scale);
-    return {hn::Mul(normals.even, factor), hn::Mul(normals.odd, factor)};
-  }
-};
-struct ToUniforms {
-  template <class D, class VU>
-  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
-    return {OpenUniform(d, w.x0, w.x1), OpenUniform(d, w.x2, w.x3)};
-  }
-};
-
-template <class To>
-HWY_INLINE void Fill(To to, const FillRequest& request) {
-  const F64 d;
+// Calls body(keys, lane, pair, i, even, odd) for every group of a request; its numbers belong to even[0] and
+// odd[0] on.
+template <class Body>
+HWY_INLINE void ForEachGroup(const FillRequest& request, Body&& body) {
   const PhiloxKeys keys(*request.stream);
   const auto id_high = static_cast<std::uint32_t>(request.first_id >> 32);
   const auto pair_high = static_cast<std::uint32_t>(request.first_pair >> 32);
@@ -58,29 +37,130 @@ HWY_INLINE void Fill(To to, const FillRequest& request) {
       const StepRounds pair(keys, id_high, static_cast<std::uint32_t>(request.first_pair + p));
       double* even = request.even + p * request.stride + start;
       double* odd = request.odd + p * request.stride + start;
-      for (std::size_t i = 0; i < count; i += kGroup * hn::Lanes(d)) {
-        PhiloxWords<hn::Vec<U64>> w[kGroup];
-        DrawWords<kGroup>(keys, lane, pair, i, w);
-#pragma GCC unroll 8
-        for (std::size_t g = 0; g < kGroup; ++g) {
-          const std::size_t at = i + g * hn::Lanes(d);
-          const auto numbers = to(d, w[g]);
-          hn::Store(numbers.even, d, even + at);
-          hn::Store(numbers.odd, d, odd + at);
-        }
-      }
+      for (std::size_t i = 0; i < count; i += kGroup * hn::Lanes(U64()))
+        body(keys, lane, pair, i, even + i, odd + i);
     }
   }
 }
 
+HWY_INLINE void StorePair(const LanePair<hn::Vec<F64>>& pair, std::size_t g, double* even, double* odd) {
+  const F64 d;
+  hn::Store(pair.even, d, even + g * hn::Lanes(d));
+  hn::Store(pair.odd, d, odd + g * hn::Lanes(d));
+}
+
+// Normals a group behind their words: the rounds of one group stand between the stages of the one before, so
+// that the products of the one and the series of the other fill each other's waits.
+template <bool kScaled>
+class NormalPipeline {
+ public:
+  HWY_INLINE explicit NormalPipeline(double scale) : scale_(scale) {
+    const auto zero = hn::Zero(U64());
+    for (Words& words : words_) words = {zero, zero, zero, zero};
+  }
+
+  HWY_INLINE void operator()(const PhiloxKeys& keys, const LaneRounds& lane, const StepRounds& step,
+                             std::size_t i, double* even, double* odd) {
+    Words next[kGroup];
+    DrawFirstRounds(keys, lane, step, i, next);
+    if (HWY_UNLIKELY(!even_)) {
+#pragma GCC unroll 7
+      for (std::size_t r = 3; r < kPhiloxRounds; ++r) DrawRound(keys, r, next);
+    } else {
+      Stages stages;
+      stages.Uniform(words_);
+      DrawRound(keys, 3, next);
+      stages.Divide();
+      DrawRound(keys, 4, next);
+      stages.Angle();
+      DrawRound(keys, 5, next);
+      stages.LogHigh();
+      DrawRound(keys, 6, next);
+      stages.Root();
+      DrawRound(keys, 7, next);
+      stages.SineCosine();
+      DrawRound(keys, 8, next);
+      Store(stages);
+      DrawRound(keys, 9, next);
+    }
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kGroup; ++g) words_[g] = next[g];
+    even_ = even;
+    odd_ = odd;
+  }
+
+  // The last group.
+  HWY_INLINE void Finish() {
+    Stages stages;
+    stages.Uniform(words_);
+    stages.Divide();
+    stages.Angle();
+    stages.LogHigh();
+    stages.Root();
+    stages.SineCosine();
+    Store(stages);
+  }
+
+ private:
+  using Stages = BoxMullerStages<F64, kGroup>;
+
+  HWY_INLINE void Store(const Stages& stages) {
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kGroup; ++g) {
+      auto normals = stages.Finish(g);
+      if constexpr (kScaled) {
+        normals.even = hn::Mul(normals.even, hn::Set(F64(), scale_));
+        normals.odd = hn::Mul(normals.odd, hn::Set(F64(), scale_));
+      }
+      StorePair(normals, g, even_, odd_);
+    }
+  }
+
+  double scale_;
+  Words words_[kGroup];
+  double *even_ = nullptr, *odd_ = nullptr;
+};
+
+template <bool kScaled>
+HWY_INLINE void FillWithNormals(const FillRequest& request) {
+  NormalPipeline<kScaled> pipeline(request.scale);
+  ForEachGroup(request, pipeline);
+  pipeline.Finish();
+}
+
 void FillNormals(const FillRequest& request) {
-  Fill(ToNormals(), request);
+  FillWithNormals<false>(request);
 }
 void FillScaledNormals(const FillRequest& request) {
-  Fill(ToScaledNormals{request.scale}, request);
+  FillWithNormals<true>(request);
 }
+
+// What becomes of the four words of a lane: two numbers.
+struct ToNormals {
+  template <class D, class VU>
+  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
+    return BoxMuller(d, w);
+  }
+};
+struct ToUniforms {
+  template <class D, class VU>
+  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
+    return {OpenUniform(d, w.x0, w.x1), OpenUniform(d, w.x2, w.x3)};
+  }
+};
+
+struct UniformGroup {
+  HWY_INLINE void operator()(const PhiloxKeys& keys, const LaneRounds& lane, const StepRounds& step,
+                             std::size_t i, double* even, double* odd) const {
+    Words words[kGroup];
+    DrawWords(keys, lane, step, i, words);
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kGroup; ++g) StorePair(ToUniforms()(F64(), words[g]), g, even, odd);
+  }
+};
+
 void FillUniforms(const FillRequest& request) {
-  Fill(ToUniforms(), request);
+  ForEachGroup(request, UniformGroup());
 }
 
 // Any addresses, ten full rounds each.

@@ -98,7 +98,7 @@ void FillNormalsF32(const Stream& stream, std::uint64_t first_id, std::size_t la
                           LaneOrder::even_odd);
     for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
       PhiloxWords<hn::Vec<U64>> w[2];
-      DrawWords<2>(keys, lane, step, i, w);
+      DrawWords(keys, lane, step, i, w);
       const auto first = BoxMullerF32(d, Interleave(w[0].x0, w[1].x0), Interleave(w[0].x1, w[1].x1));
       const auto second = BoxMullerF32(d, Interleave(w[0].x2, w[1].x2), Interleave(w[0].x3, w[1].x3));
       hn::Store(first.even, d, out[0] + start + i);

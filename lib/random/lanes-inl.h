@@ -23,9 +23,9 @@ using U64 = hn::ScalableTag<std::uint64_t>;
 
 inline constexpr std::size_t kTile = 256;  // lanes whose first rounds are kept
 
-// Vectors in flight: as many as make 16 lanes, measured to be the best with 32 registers (AVX-512) and with
-// 16 (AVX2).
-inline constexpr std::size_t kGroup = HWY_TARGET == HWY_EMU128 ? 1 : 16 / hn::MaxLanes(U64());
+// Vectors drawn at once; a multiple of 16 lanes holds a whole number of such groups. Two were measured to be
+// the best with 32 registers and with 16: one waits for its products, four spill.
+inline constexpr std::size_t kGroup = 2;
 
 // The order of ids in memory: one after the other, or for each two vectors the even ones before the odd ones.
 enum class LaneOrder { plain, even_odd };
@@ -67,15 +67,13 @@ struct StepRounds {
   }
 };
 
-// The words of kCount vectors from lane i on. Interleaved by hand: one vector alone would wait for its
-// products.
-template <std::size_t kCount>
-HWY_INLINE void DrawWords(const PhiloxKeys& keys, const LaneRounds& lane, const StepRounds& step,
-                          std::size_t i, PhiloxWords<hn::Vec<U64>>* w) {
+// The state after the first three rounds, of a group from lane i on.
+HWY_INLINE void DrawFirstRounds(const PhiloxKeys& keys, const LaneRounds& lane, const StepRounds& step,
+                                std::size_t i, PhiloxWords<hn::Vec<U64>> (&w)[kGroup]) {
   using VU = hn::Vec<U64>;
   const U64 du;
-#pragma GCC unroll 8
-  for (std::size_t g = 0; g < kCount; ++g) {
+#pragma GCC unroll 2
+  for (std::size_t g = 0; g < kGroup; ++g) {
     const std::size_t at = i + g * hn::Lanes(du);
     const VU x0 = hn::Xor(hn::Load(du, lane.h1 + at), hn::Set(du, step.a));
     const VU x2 = hn::Xor(hn::Load(du, lane.p0 + at), hn::Set(du, step.b));
@@ -84,11 +82,19 @@ HWY_INLINE void DrawWords(const PhiloxKeys& keys, const LaneRounds& lane, const 
     w[g] = {hn::Xor3(hn::ShiftRight<32>(p1), hn::Load(du, lane.q1 + at), hn::Set(du, keys.k0[2])), p1,
             hn::Xor(hn::ShiftRight<32>(p0), hn::Set(du, step.c)), p0};
   }
-#pragma GCC unroll 10
-  for (std::size_t r = 3; r < kPhiloxRounds; ++r) {
-#pragma GCC unroll 8
-    for (std::size_t g = 0; g < kCount; ++g) PhiloxRound(du, w[g], keys, r);
-  }
+}
+
+HWY_INLINE void DrawRound(const PhiloxKeys& keys, std::size_t round, PhiloxWords<hn::Vec<U64>> (&w)[kGroup]) {
+#pragma GCC unroll 2
+  for (std::size_t g = 0; g < kGroup; ++g) PhiloxRound(U64(), w[g], keys, round);
+}
+
+// All ten rounds.
+HWY_INLINE void DrawWords(const PhiloxKeys& keys, const LaneRounds& lane, const StepRounds& step,
+                          std::size_t i, PhiloxWords<hn::Vec<U64>> (&w)[kGroup]) {
+  DrawFirstRounds(keys, lane, step, i, w);
+#pragma GCC unroll 7
+  for (std::size_t r = 3; r < kPhiloxRounds; ++r) DrawRound(keys, r, w);
 }
 
 }  // namespace sde::HWY_NAMESPACE
