@@ -119,6 +119,16 @@ MinimizeResult minimize_from(const std::string& optimizer, const SmoothFunction&
   return last;
 }
 
+// Whether a coordinate ended where the range of its logarithm does, the likelihood still rising.
+bool ran_away(const MinimizeResult& end, const ParameterSpace& space) {
+  const std::vector<bool> held = held_at_bounds(end.y, end.at.gradient, space.box());
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const auto at = static_cast<Index>(i);
+    if (held[i] && !space.bound_is_given(i, end.y[at] <= space.box().lower[at])) return true;
+  }
+  return false;
+}
+
 // Standard errors, covariance and identifiability at the optimum, in natural units.
 void add_uncertainty(const Likelihood& likelihood, const ParameterSpace& space, const VectorXd& y,
                      const std::vector<bool>& held, double quantile, FitResult& result) {
@@ -262,11 +272,13 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
   limits.max_iterations = options.max_iterations;
   limits.stop = hooks.stop;
   std::optional<MinimizeResult> best;
+  bool settled = false;  // best has converged
   const auto run = [&](const std::string& optimizer, const VectorXd& from) {
     const MinimizeResult end = minimize_from(optimizer, f, from, space.box(), limits);
     result.iterations += end.iterations;
     result.evaluations += end.evaluations;
-    const bool finite = std::isfinite(end.at.value), converged = end.end == MinimizeResult::End::converged;
+    const bool finite = std::isfinite(end.at.value);
+    const bool converged = end.end == MinimizeResult::End::converged && !ran_away(end, space);
     FitStart record;
     const std::vector<double> parameters = space.natural(from);
     for (std::size_t p : space.indices()) record.from.push_back(parameters[p]);
@@ -276,18 +288,18 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
     // A point that is higher by more than the rounding of the sum wins, else one that converged.
     const double rounding = best ? 1e-10 * std::max(1.0, std::fabs(best->at.value)) : 0;
     if (finite && (!best || end.at.value < best->at.value - rounding ||
-                   (converged && best->end != MinimizeResult::End::converged &&
-                    end.at.value < best->at.value + rounding)))
+                   (converged && !settled && end.at.value < best->at.value + rounding))) {
       best = end;
+      settled = converged;
+    }
   };
-  const auto settled = [&] { return best && best->end == MinimizeResult::End::converged; };
   int starts = std::max(1, options.starts);
   for (int i = 0; i < starts && !hooks.stopped(); ++i) {
     run(options.optimizer, space.design_point(i, options.seed));
-    if (options.starts == 0 && i == 0 && !settled()) starts = kRescueStarts;
+    if (options.starts == 0 && i == 0 && !settled) starts = kRescueStarts;
     hooks.report(static_cast<std::uint64_t>(i + 1), static_cast<std::uint64_t>(starts));
   }
-  if (best && !settled() && options.optimizer == "auto" && !hooks.stopped()) run("lbfgs", best->y);
+  if (best && !settled && options.optimizer == "auto" && !hooks.stopped()) run("lbfgs", best->y);
   if (!best) {
     if (hooks.stopped()) fail(Status::interrupted, "stopped before the first start was finished");
     explain_not_finite(likelihood, prepared.sde, space.natural(space.start()));
@@ -332,9 +344,7 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
     result.estimates.push_back(estimate);
     if (!held[i]) continue;
     const bool low = y[static_cast<Index>(i)] <= space.box().lower[static_cast<Index>(i)];
-    const bool user = (p.start < 0) != low || !p.logarithmic ? (low ? p.bounded_below : p.bounded_above)
-                                                             : (low ? p.bounded_above : p.bounded_below);
-    if (user) {
+    if (space.bound_is_given(i, low)) {
       result.warnings.push_back(fmt::format("the optimum lies on the bound {} = {}; no standard error there",
                                             p.name, estimate.value));
     } else {

@@ -23,7 +23,7 @@ namespace {
 
 // A logarithmic coordinate is kept within this factor of its start: beyond, the parameter is said to run to 0
 // or infinity.
-constexpr double kLogRange = 23;  // e^23 = 1e10
+constexpr double kLogRange = 16;  // e^16 = 9e6
 
 // The symbols that are factors of e: those at which it vanishes or has a pole.
 void collect_factors(const Expr& e, std::set<std::string>& into) {
@@ -197,6 +197,13 @@ Eigen::VectorXd ParameterSpace::slope(const Eigen::VectorXd& y) const {
     if (p.logarithmic) result[i] = std::copysign(std::exp(y[i]), p.start);
   }
   return result;
+}
+
+bool ParameterSpace::bound_is_given(std::size_t i, bool lower) const {
+  const FreeParameter& p = free_[i];
+  const bool natural_lower =
+      p.logarithmic && p.start < 0 ? !lower : lower;  // |p| falls as a negative p rises
+  return natural_lower ? p.bounded_below : p.bounded_above;
 }
 
 Eigen::VectorXd ParameterSpace::design_point(int number, std::uint64_t seed) const {

@@ -38,6 +38,9 @@ class ParameterSpace {
   std::vector<std::size_t> indices() const;
   const Box& box() const { return box_; }
   const Eigen::VectorXd& start() const { return start_; }
+  // Whether the lower (else the upper) end of coordinate i's box is a bound that the user gave, not the end
+  // of the range that a logarithmic coordinate is followed over.
+  bool bound_is_given(std::size_t i, bool lower) const;
 
   // The full vector of parameters at coordinates y.
   std::vector<double> natural(const Eigen::VectorXd& y) const;
