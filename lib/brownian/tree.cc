@@ -21,15 +21,62 @@ using U64 = hn::RebindToUnsigned<F64>;
 
 inline constexpr int kLevels = 62;
 
-// Two normals at a node of the tree: node 0 is the whole span, node 2^l + j the middle of the j-th of 2^l
-// parts.
-template <class VU>
-HWY_INLINE auto NodeNormals(const PhiloxKeys& keys, VU id, VU node) {
+inline constexpr std::size_t kPairOfVectors = 2;  // in flight at once
+
+using V = hn::Vec<F64>;
+using VU = hn::Vec<U64>;
+
+// Where the lanes of a vector are on their way down: the part [a, b] that holds the target.
+struct Descent {
+  VU id, target, a;    // a in ticks
+  V part_w, part_h;    // W and Hbar = length * H of [a, b]
+  V w_a, h_a, time_a;  // W and Hbar of [0, a], and its length
+};
+
+// Two normals a lane at a node of the tree: node 0 is the whole span, node 2^l + j the middle of the j-th of
+// 2^l parts.
+HWY_INLINE void NodeNormals(const PhiloxKeys& keys, const Descent (&lanes)[kPairOfVectors],
+                            const VU (&node)[kPairOfVectors], LanePair<V> (&normals)[kPairOfVectors]) {
+  PhiloxWords<VU> words[kPairOfVectors];
+#pragma GCC unroll 2
+  for (std::size_t g = 0; g < kPairOfVectors; ++g) words[g] = Counter(lanes[g].id, node[g]);
+  PhiloxRounds(U64(), words, keys);
+  BoxMuller(F64(), words, normals);
+}
+
+// One step down, from a part of length s to the half of it that holds the target.
+HWY_INLINE void Descend(Descent& lane, const LanePair<V>& normals, double s, int level) {
+  const F64 d;
   const U64 du;
-  PhiloxWords<VU> words{id, hn::ShiftRight<32>(id), node, hn::ShiftRight<32>(node)};
-#pragma GCC unroll 10
-  for (std::size_t r = 0; r < kPhiloxRounds; ++r) PhiloxRound(du, words, keys, r);
-  return BoxMuller(F64(), words);
+  const hn::RebindToSigned<U64> di;
+  const V half = hn::Set(d, 0.5);
+  // Halves of W and Hbar: arXiv 2405.06464, with z ~ N(0, s/16) and n ~ N(0, s/12).
+  const V z = hn::Mul(normals.even, hn::Set(d, 0.25 * std::sqrt(s)));
+  const V n = hn::Mul(normals.odd, hn::Set(d, 0.25 * s * std::sqrt(s / 12)));
+  const V half_w = hn::Mul(lane.part_w, half);
+  const V skew = Fma(lane.part_h, hn::Set(d, 1.5 / s), z);
+  const V common = Fma(lane.part_h, hn::Set(d, 0.125), hn::Mul(z, hn::Set(d, -0.25 * s)));
+  const V left_w = hn::Add(half_w, skew), left_h = hn::Add(common, n);
+  const V right_w = hn::Sub(half_w, skew), right_h = hn::Sub(common, n);
+
+  const VU middle = hn::Add(lane.a, hn::Set(du, std::uint64_t{1} << (kLevels - 1 - level)));
+  const V time_m = hn::Add(lane.time_a, hn::Set(d, 0.5 * s));
+  const V w_m = hn::Add(lane.w_a, left_w);
+  // Chen: Hbar_{0,m} = Hbar_{0,a} + Hbar_{a,m} + (m W_a - a W_m) / 2
+  const V turn = hn::Sub(hn::Mul(time_m, lane.w_a), hn::Mul(lane.time_a, w_m));
+  const V h_m = Fma(turn, half, hn::Add(lane.h_a, left_h));
+
+  // Ticks are below 2^63: as signed integers they compare the same, and faster. Lanes that are there stay
+  // there.
+  const auto before = hn::RebindMask(du, hn::Lt(hn::BitCast(di, lane.target), hn::BitCast(di, middle)));
+  const auto right_ticks = hn::Not(hn::Or(hn::Eq(lane.a, lane.target), before));
+  const auto right = hn::RebindMask(d, right_ticks);
+  lane.a = hn::IfThenElse(right_ticks, middle, lane.a);
+  lane.time_a = hn::IfThenElse(right, time_m, lane.time_a);
+  lane.w_a = hn::IfThenElse(right, w_m, lane.w_a);
+  lane.h_a = hn::IfThenElse(right, h_m, lane.h_a);
+  lane.part_w = hn::IfThenElse(right, right_w, left_w);
+  lane.part_h = hn::IfThenElse(right, right_h, left_h);
 }
 
 // One component. hbar may be null.
@@ -37,59 +84,43 @@ void TreeAt(const Stream& stream, double span, const std::uint64_t* ids, const s
             std::size_t lanes, double* w, double* hbar) {
   const F64 d;
   const U64 du;
-  const hn::RebindToSigned<U64> di;
-  using V = hn::Vec<F64>;
-  using VU = hn::Vec<U64>;
+  const std::size_t width = hn::Lanes(d);
   const PhiloxKeys keys(stream);
-  const V half = hn::Set(d, 0.5);
-  for (std::size_t i = 0; i < lanes; i += hn::Lanes(d)) {
-    const VU id = hn::LoadU(du, ids + i), target = hn::LoadU(du, ticks + i);
-    const auto root = NodeNormals(keys, id, hn::Zero(du));
-    // The part [a, b] that holds the target: W and Hbar = length * H of [0, a] and of [a, b], the time of a.
-    V part_w = hn::Mul(root.even, hn::Set(d, std::sqrt(span)));
-    V part_h = hn::Mul(root.odd, hn::Set(d, span * std::sqrt(span / 12)));
-    const auto at_end = hn::Eq(target, hn::Set(du, BrownianTree::kTicks));
-    V w_a = hn::IfThenElseZero(hn::RebindMask(d, at_end), part_w);
-    V h_a = hn::IfThenElseZero(hn::RebindMask(d, at_end), part_h);
-    V time_a = hn::Zero(d);
-    VU a = hn::IfThenElseZero(at_end, target);
+  for (std::size_t i = 0; i < lanes; i += kPairOfVectors * width) {
+    Descent lane[kPairOfVectors];
+    VU node[kPairOfVectors];
+    LanePair<V> normals[kPairOfVectors];
+    for (std::size_t g = 0; g < kPairOfVectors; ++g) {
+      lane[g].id = hn::LoadU(du, ids + i + g * width);
+      lane[g].target = hn::LoadU(du, ticks + i + g * width);
+      node[g] = hn::Zero(du);
+    }
+    NodeNormals(keys, lane, node, normals);
+    for (std::size_t g = 0; g < kPairOfVectors; ++g) {
+      lane[g].part_w = hn::Mul(normals[g].even, hn::Set(d, std::sqrt(span)));
+      lane[g].part_h = hn::Mul(normals[g].odd, hn::Set(d, span * std::sqrt(span / 12)));
+      const auto at_end = hn::Eq(lane[g].target, hn::Set(du, BrownianTree::kTicks));
+      lane[g].a = hn::IfThenElseZero(at_end, lane[g].target);
+      lane[g].w_a = hn::IfThenElseZero(hn::RebindMask(d, at_end), lane[g].part_w);
+      lane[g].h_a = hn::IfThenElseZero(hn::RebindMask(d, at_end), lane[g].part_h);
+      lane[g].time_a = hn::Zero(d);
+    }
     double s = span;
     for (int level = 0; level < kLevels; ++level, s *= 0.5) {
-      const auto done = hn::Eq(a, target);
-      if (hn::AllTrue(du, done)) break;
-      const VU node =
-          hn::Or(hn::Set(du, std::uint64_t{1} << level), hn::ShiftRightSame(target, kLevels - level));
-      const auto normals = NodeNormals(keys, id, node);
-      // Halves of W and Hbar: arXiv 2405.06464, with z ~ N(0, s/16) and n ~ N(0, s/12).
-      const V z = hn::Mul(normals.even, hn::Set(d, 0.25 * std::sqrt(s)));
-      const V n = hn::Mul(normals.odd, hn::Set(d, 0.25 * s * std::sqrt(s / 12)));
-      const V half_w = hn::Mul(part_w, half);
-      const V skew = Fma(part_h, hn::Set(d, 1.5 / s), z);
-      const V common = Fma(part_h, hn::Set(d, 0.125), hn::Mul(z, hn::Set(d, -0.25 * s)));
-      const V left_w = hn::Add(half_w, skew), left_h = hn::Add(common, n);
-      const V right_w = hn::Sub(half_w, skew), right_h = hn::Sub(common, n);
-
-      const VU middle = hn::Add(a, hn::Set(du, std::uint64_t{1} << (kLevels - 1 - level)));
-      const V time_m = hn::Add(time_a, hn::Set(d, 0.5 * s));
-      const V w_m = hn::Add(w_a, left_w);
-      // Chen: Hbar_{0,m} = Hbar_{0,a} + Hbar_{a,m} + (m W_a - a W_m) / 2
-      const V turn = hn::Sub(hn::Mul(time_m, w_a), hn::Mul(time_a, w_m));
-      const V h_m = Fma(turn, half, hn::Add(h_a, left_h));
-
-      // Ticks are below 2^63, so a signed comparison serves.
-      // Ticks are below 2^63: as signed integers they compare the same, and faster.
-      const auto before = hn::RebindMask(du, hn::Lt(hn::BitCast(di, target), hn::BitCast(di, middle)));
-      const auto right_bits = hn::Not(hn::Or(done, before));
-      const auto right = hn::RebindMask(d, right_bits);
-      a = hn::IfThenElse(right_bits, middle, a);
-      time_a = hn::IfThenElse(right, time_m, time_a);
-      w_a = hn::IfThenElse(right, w_m, w_a);
-      h_a = hn::IfThenElse(right, h_m, h_a);
-      part_w = hn::IfThenElse(right, right_w, left_w);
-      part_h = hn::IfThenElse(right, right_h, left_h);
+      if (hn::AllTrue(du, hn::Eq(lane[0].a, lane[0].target)) &&
+          hn::AllTrue(du, hn::Eq(lane[1].a, lane[1].target)))
+        break;
+      const VU first = hn::Set(du, std::uint64_t{1} << level);
+      for (std::size_t g = 0; g < kPairOfVectors; ++g) {
+        node[g] = hn::Or(first, hn::ShiftRightSame(lane[g].target, kLevels - level));
+      }
+      NodeNormals(keys, lane, node, normals);
+      for (std::size_t g = 0; g < kPairOfVectors; ++g) Descend(lane[g], normals[g], s, level);
     }
-    hn::StoreU(w_a, d, w + i);
-    if (hbar) hn::StoreU(h_a, d, hbar + i);
+    for (std::size_t g = 0; g < kPairOfVectors; ++g) {
+      hn::StoreU(lane[g].w_a, d, w + i + g * width);
+      if (hbar) hn::StoreU(lane[g].h_a, d, hbar + i + g * width);
+    }
   }
 }
 

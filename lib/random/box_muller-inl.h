@@ -167,16 +167,18 @@ class BoxMullerStages {
   V f_[kCount], z_[kCount], sine_[kCount], cosine_[kCount];
 };
 
-template <class D, class VU>
-HWY_INLINE LanePair<hn::Vec<D>> BoxMuller(D, const PhiloxWords<VU>& w) {
-  BoxMullerStages<D, 1> stages;
-  stages.Uniform({w});
+// All seven at once.
+template <class D, class VU, std::size_t kCount>
+HWY_INLINE void BoxMuller(D, const PhiloxWords<VU> (&w)[kCount], LanePair<hn::Vec<D>> (&normals)[kCount]) {
+  BoxMullerStages<D, kCount> stages;
+  stages.Uniform(w);
   stages.Divide();
   stages.Angle();
   stages.LogHigh();
   stages.Root();
   stages.SineCosine();
-  return stages.Finish(0);
+#pragma GCC unroll 2
+  for (std::size_t g = 0; g < kCount; ++g) normals[g] = stages.Finish(g);
 }
 
 }  // namespace sde::HWY_NAMESPACE

@@ -137,15 +137,20 @@ void FillScaledNormals(const FillRequest& request) {
 
 // What becomes of the four words of a lane: two numbers.
 struct ToNormals {
-  template <class D, class VU>
-  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
-    return BoxMuller(d, w);
+  template <class D, class VU, std::size_t kCount>
+  HWY_INLINE void operator()(D d, const PhiloxWords<VU> (&w)[kCount],
+                             LanePair<hn::Vec<D>> (&out)[kCount]) const {
+    BoxMuller(d, w, out);
   }
 };
 struct ToUniforms {
-  template <class D, class VU>
-  HWY_INLINE LanePair<hn::Vec<D>> operator()(D d, const PhiloxWords<VU>& w) const {
-    return {OpenUniform(d, w.x0, w.x1), OpenUniform(d, w.x2, w.x3)};
+  template <class D, class VU, std::size_t kCount>
+  HWY_INLINE void operator()(D d, const PhiloxWords<VU> (&w)[kCount],
+                             LanePair<hn::Vec<D>> (&out)[kCount]) const {
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) {
+      out[g] = {OpenUniform(d, w[g].x0, w[g].x1), OpenUniform(d, w[g].x2, w[g].x3)};
+    }
   }
 };
 
@@ -154,8 +159,10 @@ struct UniformGroup {
                              std::size_t i, double* even, double* odd) const {
     Words words[kGroup];
     DrawWords(keys, lane, step, i, words);
+    LanePair<hn::Vec<F64>> uniforms[kGroup];
+    ToUniforms()(F64(), words, uniforms);
 #pragma GCC unroll 2
-    for (std::size_t g = 0; g < kGroup; ++g) StorePair(ToUniforms()(F64(), words[g]), g, even, odd);
+    for (std::size_t g = 0; g < kGroup; ++g) StorePair(uniforms[g], g, even, odd);
   }
 };
 
@@ -163,44 +170,56 @@ void FillUniforms(const FillRequest& request) {
   ForEachGroup(request, UniformGroup());
 }
 
-// Any addresses, ten full rounds each.
-template <class D, class To>
+// Any addresses, ten full rounds each; `lanes` is a multiple of kCount vectors.
+template <std::size_t kCount, class D, class To>
 HWY_INLINE void FillAt(D d, To to, const Stream& stream, const std::uint64_t* ids, const std::uint64_t* pairs,
                        std::size_t lanes, double* even, double* odd) {
   const hn::RebindToUnsigned<D> du;
+  using VU = hn::Vec<decltype(du)>;
   const PhiloxKeys keys(stream);
-  for (std::size_t i = 0; i < lanes; i += hn::Lanes(d)) {
-    const auto id = hn::LoadU(du, ids + i), pair = hn::LoadU(du, pairs + i);
-    PhiloxWords<hn::Vec<decltype(du)>> w{id, hn::ShiftRight<32>(id), pair, hn::ShiftRight<32>(pair)};
-    for (std::size_t r = 0; r < kPhiloxRounds; ++r) PhiloxRound(du, w, keys, r);
-    const auto numbers = to(d, w);
-    hn::StoreU(numbers.even, d, even + i);
-    hn::StoreU(numbers.odd, d, odd + i);
+  const std::size_t width = hn::Lanes(d);
+  for (std::size_t i = 0; i < lanes; i += kCount * width) {
+    PhiloxWords<VU> w[kCount];
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) {
+      w[g] = Counter(hn::LoadU(du, ids + i + g * width), hn::LoadU(du, pairs + i + g * width));
+    }
+    PhiloxRounds(du, w, keys);
+    LanePair<hn::Vec<D>> numbers[kCount];
+    to(d, w, numbers);
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) {
+      hn::StoreU(numbers[g].even, d, even + i + g * width);
+      hn::StoreU(numbers[g].odd, d, odd + i + g * width);
+    }
   }
 }
 
+using One = hn::CappedTag<double, 1>;
+
 void FillNormalsAt(const Stream& stream, const std::uint64_t* ids, const std::uint64_t* pairs,
                    std::size_t lanes, double* even, double* odd) {
-  FillAt(F64(), ToNormals(), stream, ids, pairs, lanes, even, odd);
+  FillAt<kGroup>(F64(), ToNormals(), stream, ids, pairs, lanes, even, odd);
 }
 void FillUniformsAt(const Stream& stream, const std::uint64_t* ids, const std::uint64_t* pairs,
                     std::size_t lanes, double* even, double* odd) {
-  FillAt(F64(), ToUniforms(), stream, ids, pairs, lanes, even, odd);
+  FillAt<kGroup>(F64(), ToUniforms(), stream, ids, pairs, lanes, even, odd);
 }
 void OneNormalPair(const Stream& stream, std::uint64_t id, std::uint64_t pair, double* out) {
-  FillAt(hn::CappedTag<double, 1>(), ToNormals(), stream, &id, &pair, 1, out, out + 1);
+  FillAt<1>(One(), ToNormals(), stream, &id, &pair, 1, out, out + 1);
 }
 void OneUniformPair(const Stream& stream, std::uint64_t id, std::uint64_t pair, double* out) {
-  FillAt(hn::CappedTag<double, 1>(), ToUniforms(), stream, &id, &pair, 1, out, out + 1);
+  FillAt<1>(One(), ToUniforms(), stream, &id, &pair, 1, out, out + 1);
 }
 void OneBoxMuller(const std::uint32_t* words, double* out) {
-  const hn::CappedTag<double, 1> d;
-  const hn::RebindToUnsigned<decltype(d)> du;
+  const hn::RebindToUnsigned<One> du;
   const auto set = [&](std::uint32_t word) HWY_ATTR { return hn::Set(du, std::uint64_t{word}); };
-  const PhiloxWords<hn::Vec<decltype(du)>> w{set(words[0]), set(words[1]), set(words[2]), set(words[3])};
-  const auto numbers = BoxMuller(d, w);
-  hn::StoreU(numbers.even, d, out);
-  hn::StoreU(numbers.odd, d, out + 1);
+  const PhiloxWords<hn::Vec<decltype(du)>> w[1] = {
+      {set(words[0]), set(words[1]), set(words[2]), set(words[3])}};
+  LanePair<hn::Vec<One>> numbers[1];
+  BoxMuller(One(), w, numbers);
+  hn::StoreU(numbers[0].even, One(), out);
+  hn::StoreU(numbers[0].odd, One(), out + 1);
 }
 
 }  // namespace sde::HWY_NAMESPACE

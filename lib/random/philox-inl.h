@@ -43,6 +43,22 @@ HWY_INLINE void PhiloxRound(DU du, PhiloxWords<VU>& w, const PhiloxKeys& keys, s
   w.x3 = p0;
 }
 
+// All ten rounds of kCount vectors of counters, side by side: one alone would wait for its products.
+template <class DU, class VU, std::size_t kCount>
+HWY_INLINE void PhiloxRounds(DU du, PhiloxWords<VU> (&w)[kCount], const PhiloxKeys& keys) {
+#pragma GCC unroll 10
+  for (std::size_t r = 0; r < kPhiloxRounds; ++r) {
+#pragma GCC unroll 2
+    for (std::size_t g = 0; g < kCount; ++g) PhiloxRound(du, w[g], keys, r);
+  }
+}
+
+// The counter of (id, step).
+template <class VU>
+HWY_INLINE PhiloxWords<VU> Counter(VU id, VU step) {
+  return {id, hn::ShiftRight<32>(id), step, hn::ShiftRight<32>(step)};
+}
+
 }  // namespace sde::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
