@@ -1,5 +1,6 @@
 # cmake -DPAGE=x.1.scd -DOUT=x.1 -DVERSION=... -DSCDOC=... [-DPROGRAM=x] -P page.cmake
-# Puts what the program says about its own options where the page has @OPTIONS@, and lets scdoc make the manual page.
+# Puts what the program says about its options and their choices where the page has @OPTIONS@, and lets scdoc make the manual page.
+cmake_policy(VERSION 3.23)
 file(READ ${PAGE} text)
 if(PROGRAM)
   execute_process(COMMAND ${PROGRAM} --print-man-options OUTPUT_VARIABLE options RESULT_VARIABLE status)

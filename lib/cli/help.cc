@@ -147,6 +147,10 @@ std::string man_options(const ToolInfo& info, const Options& options) {
         text += fmt::format("*--no-{}*\n\tThe contrary of --{}.\n\n", option->name, option->name);
     }
   }
+  for (const ChoiceTable& table : info.tables) {
+    text += fmt::format("# {}\n\n", table.heading);
+    for (const auto& [name, what] : table.rows) text += fmt::format("*{}*\n\t{}.\n\n", name, escaped(what));
+  }
   return text;
 }
 

@@ -9,7 +9,7 @@ namespace sde::cli {
 
 std::string help_text(const ToolInfo& info, const Options& options);
 
-// The OPTIONS section of the manual page, in scdoc's notation.
+// The OPTIONS section of the manual page and a section for each table of choices, in scdoc's notation.
 std::string man_options(const ToolInfo& info, const Options& options);
 
 // A completion script for bash, zsh or fish.

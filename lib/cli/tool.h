@@ -18,6 +18,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -43,6 +44,12 @@ struct Argument {
   bool repeated = false;  // takes all that is left; the last one only
 };
 
+// What the choices of an option are, for the manual page: "METHODS", and a line on each.
+struct ChoiceTable {
+  std::string heading;
+  std::vector<std::pair<std::string, std::string>> rows;  // name, what it is
+};
+
 struct Example {
   std::string command;
   std::string what;  // one line
@@ -54,6 +61,7 @@ struct ToolInfo {
   std::string description;  // for --help: a paragraph or two
   std::vector<Argument> arguments;
   std::vector<Example> examples;
+  std::vector<ChoiceTable> tables;
 
   std::string schema;  // of the configuration: "simulate"; empty: the program has none
   // How the first argument becomes configuration. With model_key ("/sde"), a document that has that key is a

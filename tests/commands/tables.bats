@@ -5,9 +5,10 @@ setup() {
   common_setup
 }
 
-# Terms of the definition list in one section of a manual page.
+# What the program's own table has, which is what its manual page shows: the terms in one of its sections.
 manual_terms() {
-  awk -v section="# $2" '/^# /{here = ($0 == section)} here && /^\*[a-z0-9_-]+\*$/{gsub(/\*/, ""); print}' "$SDE_ROOT/man/$1.1.scd" | sort
+  "$1" --print-man-options |
+    awk -v section="# $2" '/^# /{here = ($0 == section)} here && /^\*[a-z0-9_-]+\*$/{gsub(/\*/, ""); print}' | sort
 }
 
 # Choices of a key in the schema that the program prints.
