@@ -66,7 +66,7 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
     : options_(options), inputs_(inputs), outputs_(outputs) {
   const TimeEmbeddingOptions& embedding = options.time_embedding;
   if (!inputs || !outputs) fail(Status::usage, "a network needs at least one input and one output");
-  if (options.hidden.empty()) fail(Status::usage, "/network/hidden must name at least one width");
+  if (options.hidden.empty()) fail(Status::usage, "/network/hidden: must name at least one width");
   for (const std::size_t width : options.hidden) {
     if (width < 1 || width > 65536)
       fail(Status::usage, "/network/hidden: widths must be 1 to 65536 (got {})", width);
@@ -75,7 +75,7 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
   if (embedding.type != TimeEmbedding::none) {
     features = embedding.size;
     if (features < 2 || features % 2 || features > 4096) {
-      fail(Status::usage, "/network/time_embedding/size must be an even number from 2 to 4096 (got {})",
+      fail(Status::usage, "/network/time_embedding/size: must be an even number from 2 to 4096 (got {})",
            features);
     }
   }

@@ -215,12 +215,12 @@ LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::
     }
   }
   const Solve solve{options.rtol, options.atol, options.eps.value_or(model->process().likelihood_cutoff())};
-  if (!(solve.rtol > 0)) fail(Status::usage, "/rtol must be > 0 (got {})", solve.rtol);
-  if (!(solve.atol > 0)) fail(Status::usage, "/atol must be > 0 (got {})", solve.atol);
+  if (!(solve.rtol > 0)) fail(Status::usage, "/rtol: must be > 0 (got {})", solve.rtol);
+  if (!(solve.atol > 0)) fail(Status::usage, "/atol: must be > 0 (got {})", solve.atol);
   if (!(solve.eps > 0 && solve.eps < 0.5))
-    fail(Status::usage, "/eps must lie in (0, 0.5) (got {})", solve.eps);
+    fail(Status::usage, "/eps: must lie in (0, 0.5) (got {})", solve.eps);
   if (options.divergence == Divergence::hutchinson && (options.probes < 2 || options.probes > 4096)) {
-    fail(Status::usage, "/probes must be 2 to 4096 (got {})", options.probes);
+    fail(Status::usage, "/probes: must be 2 to 4096 (got {})", options.probes);
   }
 
   const Problem problem(model, options);

@@ -42,7 +42,7 @@ MixtureModel::MixtureModel(std::shared_ptr<const NoiseProcess> process,
   for (std::size_t k = 0; k < components.size(); ++k) {
     const Component& c = components[k];
     if (!(c.weight > 0) || !std::isfinite(c.weight)) {
-      fail(Status::usage, "/score/weights/{} must be > 0 (got {})", k, c.weight);
+      fail(Status::usage, "/score/weights/{}: must be > 0 (got {})", k, c.weight);
     }
     if (c.mean.size() != dimension_ || c.covariance.size() != dimension_) {
       fail(Status::usage,
@@ -52,7 +52,7 @@ MixtureModel::MixtureModel(std::shared_ptr<const NoiseProcess> process,
     Eigen::MatrixXd matrix(D, D);
     for (std::size_t i = 0; i < dimension_; ++i) {
       if (c.covariance[i].size() != dimension_) {
-        fail(Status::usage, "/score/covariances/{}/{} must have {} entries (got {})", k, i, dimension_,
+        fail(Status::usage, "/score/covariances/{}/{}: must have {} entries (got {})", k, i, dimension_,
              c.covariance[i].size());
       }
       for (std::size_t j = 0; j < dimension_; ++j) {
@@ -61,7 +61,7 @@ MixtureModel::MixtureModel(std::shared_ptr<const NoiseProcess> process,
     }
     const double scale = matrix.cwiseAbs().maxCoeff();
     if ((matrix - matrix.transpose()).cwiseAbs().maxCoeff() > 1e-10 * scale) {
-      fail(Status::usage, "/score/covariances/{} must be symmetric", k);
+      fail(Status::usage, "/score/covariances/{}: must be symmetric", k);
     }
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(matrix);
     Kept kept;
@@ -70,7 +70,7 @@ MixtureModel::MixtureModel(std::shared_ptr<const NoiseProcess> process,
     for (Eigen::Index i = 0; i < D; ++i) {
       const double value = solver.eigenvalues()(i);
       if (value < -1e-10 * scale) {
-        fail(Status::usage, "/score/covariances/{} must not have negative eigenvalues (got {})", k, value);
+        fail(Status::usage, "/score/covariances/{}: must not have negative eigenvalues (got {})", k, value);
       }
       kept.values.push_back(std::max(value, 0.0));
       for (Eigen::Index j = 0; j < D; ++j) kept.vectors.push_back(solver.eigenvectors()(j, i));
@@ -237,10 +237,10 @@ std::shared_ptr<const MixtureModel> make_mixture(const ScoreDocument& document) 
   const AnalyticOptions& o = document.score;
   std::vector<MixtureModel::Component> components;
   const auto need = [](bool there, const char* key, const std::string& type) {
-    if (!there) fail(Status::usage, "/score must have \"{}\" where type is \"{}\"", key, type);
+    if (!there) fail(Status::usage, "/score: must have \"{}\" where type is \"{}\"", key, type);
   };
   const auto refuse = [](bool there, const char* key, const std::string& type) {
-    if (there) fail(Status::usage, "/score/{} does not belong to type \"{}\"", key, type);
+    if (there) fail(Status::usage, "/score/{}: does not belong to type \"{}\"", key, type);
   };
   if (o.type == "gaussian") {
     need(o.mean.has_value(), "mean", o.type);
@@ -256,11 +256,11 @@ std::shared_ptr<const MixtureModel> make_mixture(const ScoreDocument& document) 
     refuse(o.covariance.has_value(), "covariance", o.type);
     const std::size_t K = o.means->size();
     if (o.covariances->size() != K) {
-      fail(Status::usage, "/score/covariances must be as many as /score/means, {} (got {})", K,
+      fail(Status::usage, "/score/covariances: must be as many as /score/means, {} (got {})", K,
            o.covariances->size());
     }
     if (o.weights && o.weights->size() != K) {
-      fail(Status::usage, "/score/weights must be as many as /score/means, {} (got {})", K,
+      fail(Status::usage, "/score/weights: must be as many as /score/means, {} (got {})", K,
            o.weights->size());
     }
     for (std::size_t k = 0; k < K; ++k) {

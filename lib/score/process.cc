@@ -143,15 +143,15 @@ const std::vector<ProcessTraits>& processes() {
 
 std::shared_ptr<const NoiseProcess> make_process(const ProcessOptions& o) {
   if (o.type == ProcessType::ve) {
-    if (!(o.sigma_min > 0)) fail(Status::usage, "/process/sigma_min must be > 0 (got {})", o.sigma_min);
+    if (!(o.sigma_min > 0)) fail(Status::usage, "/process/sigma_min: must be > 0 (got {})", o.sigma_min);
     if (!(o.sigma_max > o.sigma_min) || !std::isfinite(o.sigma_max)) {
-      fail(Status::usage, "/process/sigma_max must be > sigma_min = {} (got {})", o.sigma_min, o.sigma_max);
+      fail(Status::usage, "/process/sigma_max: must be > sigma_min = {} (got {})", o.sigma_min, o.sigma_max);
     }
     return std::make_shared<VarianceExploding>(o.sigma_min, o.sigma_max);
   }
-  if (!(o.beta_min > 0)) fail(Status::usage, "/process/beta_min must be > 0 (got {})", o.beta_min);
+  if (!(o.beta_min > 0)) fail(Status::usage, "/process/beta_min: must be > 0 (got {})", o.beta_min);
   if (!(o.beta_max >= o.beta_min) || !std::isfinite(o.beta_max)) {
-    fail(Status::usage, "/process/beta_max must be >= beta_min = {} (got {})", o.beta_min, o.beta_max);
+    fail(Status::usage, "/process/beta_max: must be >= beta_min = {} (got {})", o.beta_min, o.beta_max);
   }
   if (o.type == ProcessType::subvp) return std::make_shared<SubVariancePreserving>(o.beta_min, o.beta_max);
   return std::make_shared<VariancePreserving>(o.beta_min, o.beta_max);

@@ -12,9 +12,9 @@ namespace sde {
 
 std::vector<double> sampling_grid(const NoiseProcess& process, GridType type, std::uint64_t steps, double eps,
                                   double rho) {
-  if (steps < 1 || steps > 100'000'000) fail(Status::usage, "/steps must be 1 to 100000000 (got {})", steps);
-  if (!(eps > 0 && eps < kHorizon)) fail(Status::usage, "/eps must lie between 0 and 1 (got {})", eps);
-  if (!(rho > 0)) fail(Status::usage, "/rho must be > 0 (got {})", rho);
+  if (steps < 1 || steps > 100'000'000) fail(Status::usage, "/steps: must be 1 to 100000000 (got {})", steps);
+  if (!(eps > 0 && eps < kHorizon)) fail(Status::usage, "/eps: must lie between 0 and 1 (got {})", eps);
+  if (!(rho > 0)) fail(Status::usage, "/rho: must be > 0 (got {})", rho);
   const double first = process.half_log_snr(kHorizon), last = process.half_log_snr(eps);
   const auto power = [](double from, double to, double part, double p) {
     const double a = std::pow(from, 1 / p), b = std::pow(to, 1 / p);
@@ -72,9 +72,9 @@ Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& o
   const double eps = options.eps.value_or(model_->process().sampling_cutoff());
   const std::string name = traits_.name;
   if (!(options.eta >= 0 && options.eta <= 1))
-    fail(Status::usage, "/eta must lie in [0, 1] (got {})", options.eta);
-  if (!(options.rtol > 0)) fail(Status::usage, "/rtol must be > 0 (got {})", options.rtol);
-  if (!(options.atol > 0)) fail(Status::usage, "/atol must be > 0 (got {})", options.atol);
+    fail(Status::usage, "/eta: must lie in [0, 1] (got {})", options.eta);
+  if (!(options.rtol > 0)) fail(Status::usage, "/rtol: must be > 0 (got {})", options.rtol);
+  if (!(options.atol > 0)) fail(Status::usage, "/atol: must be > 0 (got {})", options.atol);
   grid_ = sampling_grid(model_->process(), traits_.default_steps ? options.grid : GridType::uniform,
                         traits_.default_steps ? options.steps.value_or(traits_.default_steps) : 1, eps,
                         options.rho);

@@ -27,22 +27,22 @@ constexpr std::size_t kValidationDraws = 4096;
 
 void check(const TrainOptions& o) {
   if (o.batch < 1 || o.batch > 1'048'576)
-    fail(Status::usage, "/batch must be 1 to 1048576 (got {})", o.batch);
-  if (o.steps < 1) fail(Status::usage, "/steps must be at least 1 (got 0)");
-  if (!(o.ema >= 0 && o.ema < 1)) fail(Status::usage, "/ema must lie in [0, 1) (got {})", o.ema);
+    fail(Status::usage, "/batch: must be 1 to 1048576 (got {})", o.batch);
+  if (o.steps < 1) fail(Status::usage, "/steps: must be at least 1 (got 0)");
+  if (!(o.ema >= 0 && o.ema < 1)) fail(Status::usage, "/ema: must lie in [0, 1) (got {})", o.ema);
   if (!(o.validation_fraction >= 0 && o.validation_fraction < 1)) {
-    fail(Status::usage, "/validation_fraction must lie in [0, 1) (got {})", o.validation_fraction);
+    fail(Status::usage, "/validation_fraction: must lie in [0, 1) (got {})", o.validation_fraction);
   }
   const nn::OptimizerOptions& p = o.optimizer;
-  if (!(p.lr > 0)) fail(Status::usage, "/optimizer/lr must be > 0 (got {})", p.lr);
+  if (!(p.lr > 0)) fail(Status::usage, "/optimizer/lr: must be > 0 (got {})", p.lr);
   if (!(p.beta1 >= 0 && p.beta1 < 1))
-    fail(Status::usage, "/optimizer/beta1 must lie in [0, 1) (got {})", p.beta1);
+    fail(Status::usage, "/optimizer/beta1: must lie in [0, 1) (got {})", p.beta1);
   if (!(p.beta2 >= 0 && p.beta2 < 1))
-    fail(Status::usage, "/optimizer/beta2 must lie in [0, 1) (got {})", p.beta2);
-  if (!(p.epsilon > 0)) fail(Status::usage, "/optimizer/epsilon must be > 0 (got {})", p.epsilon);
+    fail(Status::usage, "/optimizer/beta2: must lie in [0, 1) (got {})", p.beta2);
+  if (!(p.epsilon > 0)) fail(Status::usage, "/optimizer/epsilon: must be > 0 (got {})", p.epsilon);
   if (!(p.weight_decay >= 0))
-    fail(Status::usage, "/optimizer/weight_decay must be >= 0 (got {})", p.weight_decay);
-  if (!(p.clip >= 0)) fail(Status::usage, "/optimizer/clip must be >= 0 (got {})", p.clip);
+    fail(Status::usage, "/optimizer/weight_decay: must be >= 0 (got {})", p.weight_decay);
+  if (!(p.clip >= 0)) fail(Status::usage, "/optimizer/clip: must be >= 0 (got {})", p.clip);
 }
 
 }  // namespace
@@ -64,13 +64,14 @@ struct Trainer::Work {
 Trainer::~Trainer() = default;
 
 Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n,
-                 std::size_t dimension)
+                 std::size_t dimension, std::vector<std::string> columns)
     : options_(options),
       dimension_(dimension),
       process_(make_process(options.process)),
       loss_(*process_, options.prediction, options.weighting, options.time_sampling),
       network_(options.network, dimension, dimension) {
   check(options);
+  for (std::size_t i = columns.size(); i < dimension; ++i) columns.push_back(std::to_string(i + 1));
   if (n < 2) fail(Status::bad_data, "training needs at least two rows of data (got {})", n);
   if (n > std::numeric_limits<std::uint32_t>::max()) fail(Status::bad_data, "at most 2^32 rows (got {})", n);
   if (options.network.time_embedding.type == nn::TimeEmbedding::none) {
@@ -80,7 +81,7 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
   for (std::size_t i = 0; i < data.size(); ++i) {
     if (!std::isfinite(data[i])) {
       fail(Status::bad_data, "row {}, column {}: must be a finite number (got {})", i / dimension + 1,
-           i % dimension + 1, data[i]);
+           columns[i % dimension], data[i]);
     }
   }
   const Stream split = make_stream(options.seed, Purpose::split);
@@ -97,7 +98,7 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
     for (const std::uint32_t k : rows_) deviation[i] += std::pow(data[k * dimension + i] - mean[i], 2);
     deviation[i] = std::sqrt(deviation[i] / static_cast<double>(rows_.size()));
     if (!(deviation[i] > 1e-12 * std::fabs(mean[i]))) {
-      fail(Status::bad_data, "column {}: is constant (every value is {}); leave it out", i + 1, mean[i]);
+      fail(Status::bad_data, "column {}: is constant (every value is {}); leave it out", columns[i], mean[i]);
     }
   }
   if (options.normalization == Normalization::standard) standardisation_ = {mean, deviation};
@@ -107,7 +108,7 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
     data_[i] = static_cast<float>(standardisation_.identity() ? data[i] : (data[i] - mean[c]) / deviation[c]);
     if (!std::isfinite(data_[i])) {
       fail(Status::bad_data, "row {}, column {}: {} is beyond the range of single precision",
-           i / dimension + 1, c + 1, data[i]);
+           i / dimension + 1, columns[c], data[i]);
     }
   }
   state_.network = nn::TrainingState(network_, options.seed);

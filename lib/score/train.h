@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/hooks.h"
@@ -69,9 +70,10 @@ struct TrainState {
 
 class Trainer {
  public:
-  // data is [n][dimension]. Throws Error(Status::bad_data) for rows that are not finite, fewer than two of
-  // them, or a constant column; Error(Status::usage) for options out of range.
-  Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n, std::size_t dimension);
+  // data is [n][dimension]; `columns` name them in messages. Throws Error(Status::bad_data) for rows that are
+  // not finite, fewer than two of them, or a constant column; Error(Status::usage) for options out of range.
+  Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n, std::size_t dimension,
+          std::vector<std::string> columns = {});
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;

@@ -1,0 +1,61 @@
+// sde-likelihood: log-likelihoods of data under score models and SDEs.
+#include <fmt/format.h>
+
+#include "cli/tool.h"
+#include "models.h"
+
+namespace {
+
+using namespace sde;
+
+cli::ToolInfo describe() {
+  cli::ToolInfo info;
+  info.name = "sde-likelihood";
+  info.summary = "log-likelihood of data under a score model or an SDE";
+  info.description =
+      "Under a score model (trained, or an analytic score document), the log-density of every row of DATA by "
+      "its "
+      "probability flow, with an error budget. Under an SDE (a document or a fit), the log-likelihood of "
+      "every time series "
+      "of DATA, the sum over its transitions. Values are in nats.";
+  info.arguments = {{"MODEL", "trained model, score document, SDE, fit, configuration, @NAME or -"},
+                    {"DATA", "CSV or HDF5 file, or -"}};
+  info.examples = {
+      {"sde-likelihood model.h5 heldout.csv", "mean log-likelihood of data that were not trained on"},
+      {"sde-likelihood model.h5 data.csv -o loglik.csv", "one value a row, for instance to find outliers"},
+      {"sde-likelihood model.h5 data.h5 --divergence hutchinson --probes 16",
+       "random probes, for many dimensions"},
+      {"sde-likelihood fit.json rates.csv --dt 0.0833", "a fitted SDE on a time series"},
+  };
+  info.schema = "likelihood";
+  info.model_key = "/model";
+  info.model_kinds = {config::DocumentKind::score, config::DocumentKind::sde};
+  cli::Options& o = info.options;
+  o.choice("divergence", "/divergence", {"exact", "hutchinson"},
+           "score models: the trace of the flow's Jacobian")
+      .default_text("exact");
+  o.integer("probes", "/probes", "hutchinson: probes a datum").value_name("N").default_text("8");
+  o.number("rtol", "/rtol", "relative tolerance of the flow, for every datum")
+      .value_name("TOL")
+      .default_text("1e-5");
+  o.number("atol", "/atol", "absolute tolerance of the flow, for every datum")
+      .value_name("TOL")
+      .default_text("1e-5");
+  o.integer("check", "/check", "data solved again for the error budget; 0 leaves it out")
+      .value_name("N")
+      .default_text("64");
+  o.choice("density", "/density", {"auto", "exact", "euler"}, "SDEs: the transition density")
+      .default_text("auto");
+  o.data_options();
+  return info;
+}
+
+int run(cli::Context& context) {
+  return is_sde(context) ? run_sde(context) : run_score(context);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return sde::cli::run_tool(argc, argv, describe(), run);
+}

@@ -1,0 +1,39 @@
+// The two kinds of model that sde-likelihood takes.
+#pragma once
+
+#include <string>
+
+#include "cli/tool.h"
+#include "io/dataset.h"
+#include "score/likelihood.h"
+
+namespace sde {
+
+// schemas/likelihood.schema.json
+struct LikelihoodConfig {
+  LikelihoodOptions flow;
+  std::string density = "auto";  // of transitions, where the model is an SDE
+  io::DatasetOptions data;
+
+  template <class V>
+  void visit(V& v) {
+    flow.visit(v);
+    v("density", density);
+    v("data", data);
+  }
+};
+
+bool is_sde(const cli::Context& context);
+int run_score(cli::Context& context);
+int run_sde(cli::Context& context);
+
+// What both do in the end.
+struct LikelihoodReport {
+  std::string model, unit;  // "data" or "series"
+  std::vector<double> value, standard_error, nfe;
+  LikelihoodResult result;
+  double seconds = 0;
+};
+int finish(cli::Context& context, const LikelihoodReport& report, config::Summary& summary);
+
+}  // namespace sde

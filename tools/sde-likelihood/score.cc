@@ -1,0 +1,133 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/plot.h"
+#include "config/locate.h"
+#include "config/score_files.h"
+#include "io/likelihood.h"
+#include "models.h"
+
+namespace sde {
+
+int run_score(cli::Context& context) {
+  LikelihoodConfig options;
+  context.read(options);
+  if (context.values().has("density")) {
+    fail(Status::usage, "--density: is for SDEs, and the model is a score model; leave it out");
+  }
+  options.data.rows = io::DatasetOptions::Rows::samples;
+  const config::FoundScore found = config::find_score(context.config(), "/model", context.model());
+  if (found.file && found.file->path() != context.model().argument) context.add_input(*found.file);
+  const io::Input input(context.argument("DATA"));
+  context.add_input(input);
+  io::Dataset data = io::read_dataset(input, options.data);
+  const std::size_t D = found.model->dimension();
+  if (data.d != D) {
+    fail(Status::bad_data, "{}: has {} columns ({}) and the model has {} ({})", data.source, data.d,
+         fmt::join(data.columns, ", "), D, fmt::join(found.columns, ", "));
+  }
+  if (data.t > 1) {
+    context.warn(fmt::format("{}: holds series of up to {} observations; the last of each is a datum",
+                             data.source, data.t));
+  }
+  std::vector<double> rows = config::sample_rows(data);
+  if (found.file) {  // a trained model knows its columns by name
+    const std::vector<std::size_t> order = io::match_columns(data, found.columns);
+    const std::vector<double> as_read = rows;
+    for (std::size_t n = 0; n < data.n; ++n) {
+      for (std::size_t i = 0; i < D; ++i) rows[n * D + i] = as_read[n * D + order[i]];
+    }
+  }
+  const bool store = context.output().given() && context.output().form != io::OutputForm::json;
+  if (context.dry_run()) {
+    config::Plan plan;
+    plan.paths = data.n;
+    plan.memory_bytes =
+        8.0 * static_cast<double>(data.n * D +
+                                  kLikelihoodBlock * D * 64 * static_cast<std::size_t>(context.threads()));
+    plan.output_bytes = store ? 24.0 * static_cast<double>(data.n) + 20e3 : 0;
+    plan.more = {{"model", fmt::format("{}, {} dimensions", found.name, D)},
+                 {"steps", "adaptive, chosen for every datum"}};
+    return context.print_plan(plan);
+  }
+
+  LikelihoodReport report;
+  report.model = found.name;
+  report.unit = "data";
+  const auto sink = [&](const LikelihoodBlock& block) {
+    report.value.insert(report.value.end(), block.value.begin(), block.value.end());
+    report.standard_error.insert(report.standard_error.end(), block.standard_error.begin(),
+                                 block.standard_error.end());
+    report.nfe.insert(report.nfe.end(), block.nfe.begin(), block.nfe.end());
+  };
+  context.phase("integrating the flow", "data");
+  const auto started = std::chrono::steady_clock::now();
+  try {
+    report.result = config::locate(context.config(), "", [&] {
+      return likelihood(found.model, rows, data.n, options.flow, sink, context.hooks());
+    });
+  } catch (const Error& error) {
+    if (error.status() != Status::bad_data) throw;
+    fail(Status::bad_data, "{}: {}", data.source, error.what());
+  }
+  if (report.result.interrupted) context.check_stopped();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  if (report.result.non_finite) {
+    context.warn(
+        fmt::format("{} of {} values are not finite and not in the mean; the flow could not be solved there",
+                    report.result.non_finite, data.n));
+  }
+  config::Summary summary;
+  summary.set("/divergence", options.flow.divergence == Divergence::exact ? "exact" : "hutchinson");
+  return finish(context, report, summary);
+}
+
+int finish(cli::Context& context, const LikelihoodReport& report, config::Summary& summary) {
+  const LikelihoodResult& r = report.result;
+  if (context.output().given() && context.output().form != io::OutputForm::json) {
+    io::LikelihoodWriter writer(context.output().path, context.output().form, report.value.size(),
+                                context.provenance(), context.output().options());
+    writer.write(0, report.value, report.standard_error, report.nfe);
+    writer.attribute("mean", r.mean);
+    writer.attribute("stderr", r.standard_error);
+    writer.finish();
+  }
+  if (!context.plot().empty()) {
+    std::vector<double> finite;
+    std::copy_if(report.value.begin(), report.value.end(), std::back_inserter(finite),
+                 [](double v) { return std::isfinite(v); });
+    cli::Figure figure;
+    cli::Panel panel;
+    panel.title = fmt::format("{} {} under {}", finite.size(), report.unit, report.model);
+    panel.x_label = "log-likelihood (nats)";
+    panel.y_label = "density";
+    panel.histogram(finite);
+    figure.panels.push_back(std::move(panel));
+    cli::draw(figure, context.plot(), context.output().force);
+  }
+  config::Summary all;
+  all.set("/kind", "likelihood").set("/n", r.n).set("/mean", r.mean).set("/stderr", r.standard_error);
+  all.set_null("/bits_per_dim");  // of dequantised data alone
+  all.set("/error_budget/ode", r.budget.ode).set("/error_budget/probe", r.budget.probe);
+  all.set("/error_budget/cutoff", r.budget.cutoff).set("/error_budget/prior", r.budget.prior);
+  all.set("/nfe_mean", r.nfe).set("/seconds", report.seconds).set("/non_finite", r.non_finite);
+  all.set("/threads", context.threads());
+  all.json().update(summary.json());
+  std::string text = fmt::format("{}: {} {}, mean log-likelihood {:.6f} +- {:.6f} nats, {:.3g} s\n",
+                                 report.model, r.n, report.unit, r.mean, r.standard_error, report.seconds);
+  if (r.nfe > 0) {
+    const auto term = [](double x) {
+      return std::isnan(x) ? std::string("not estimated") : fmt::format("{:.2g}", x);
+    };
+    text += fmt::format(
+        "error of a value: ode {}, probes {}, cut-off {}, prior {}; {:.0f} evaluations of the score\n",
+        term(r.budget.ode), term(r.budget.probe), term(r.budget.cutoff), term(r.budget.prior), r.nfe);
+  }
+  return context.finish(all, text);
+}
+
+}  // namespace sde
