@@ -1,0 +1,137 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "fit/diagnostics.h"
+#include "report.h"
+
+namespace sde {
+namespace {
+
+constexpr std::size_t kSeriesShown = 8;  // of several trajectories
+constexpr std::size_t kStatesShown = 4;
+constexpr std::size_t kPointsShown = 1000;  // of a quantile plot, both ends whole
+
+// The observations of one component and the band that the model foretold for each from the one before.
+cli::Panel data_panel(const FitResult& result, const Observations& data, std::size_t component) {
+  cli::Panel panel;
+  panel.title = "data and one-step 95 % prediction";
+  panel.x_label = "t";
+  panel.y_label = data.states()[component];
+  const auto column = data.column(component), time = data.time();
+  const std::size_t dimension = data.dimension();
+  for (std::size_t s = 0; s < std::min(data.series(), kSeriesShown); ++s) {
+    const std::size_t first = data.first_observation(s), last = data.first_observation(s + 1);
+    std::vector<double> t, low, high;
+    for (std::size_t row = first + 1; row < last; ++row) {
+      const std::size_t place = (row - 1 - s) * dimension + component;
+      t.push_back(time[row]);
+      low.push_back(result.predicted[place] - 1.96 * result.deviation[place]);
+      high.push_back(result.predicted[place] + 1.96 * result.deviation[place]);
+    }
+    panel.band(std::move(t), std::move(low), std::move(high), s == 0 ? "prediction" : "").opacity = 0.35;
+    const auto from = static_cast<std::ptrdiff_t>(first), to = static_cast<std::ptrdiff_t>(last);
+    panel
+        .line({time.begin() + from, time.begin() + to}, {column.begin() + from, column.begin() + to},
+              s == 0 ? "data" : "", 1)
+        .width = 1;
+  }
+  return panel;
+}
+
+// Residuals against normal quantiles.
+cli::Panel quantile_panel(std::vector<double> residuals) {
+  cli::Panel panel;
+  panel.title = "residuals, normal quantiles";
+  panel.x_label = "normal";
+  panel.y_label = "residual";
+  std::sort(residuals.begin(), residuals.end());
+  const std::size_t n = residuals.size(), stride = std::max<std::size_t>(1, n / kPointsShown);
+  std::vector<double> x, y;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (i >= 50 && i + 50 < n && i % stride != 0) continue;
+    x.push_back(normal_quantile((static_cast<double>(i) + 0.5) / static_cast<double>(n)));
+    y.push_back(residuals[i]);
+  }
+  const double reach = x.back();
+  panel.points(std::move(x), std::move(y)).width = 0.6;
+  panel.line({-reach, reach}, {-reach, reach}, "", 7).dashed = true;
+  return panel;
+}
+
+cli::Panel transform_panel(const std::vector<double>& residuals, double p) {
+  cli::Panel panel;
+  panel.title = fmt::format("probability integral transform, p = {:.3g}", p);
+  panel.x_label = "F(next | last)";
+  panel.y_label = "density";
+  const std::size_t bins = std::clamp<std::size_t>(residuals.size() / 25, 5, 40);
+  cli::Series bars;
+  bars.mark = cli::Mark::bars;
+  bars.opacity = 0.6;
+  bars.y.assign(bins, 0);
+  for (std::size_t b = 0; b <= bins; ++b)
+    bars.x.push_back(static_cast<double>(b) / static_cast<double>(bins));
+  for (double z : residuals) {
+    const double u = 0.5 * std::erfc(-z / std::numbers::sqrt2);
+    bars.y[std::min(bins - 1, static_cast<std::size_t>(u * static_cast<double>(bins)))] +=
+        static_cast<double>(bins) / static_cast<double>(residuals.size());
+  }
+  panel.series.push_back(std::move(bars));
+  panel.line({0, 1}, {1, 1}, "", 7).dashed = true;
+  return panel;
+}
+
+cli::Panel correlation_panel(const FitResult& result, const Observations& data) {
+  cli::Panel panel;
+  panel.title = fmt::format("autocorrelation of residuals, p = {:.3g}", result.diagnostics.ljung_box_p);
+  panel.x_label = "lag";
+  const std::size_t n = result.transitions, dimension = data.dimension();
+  const std::size_t lags = std::min<std::size_t>(25, n - 1);
+  std::vector<std::size_t> series;
+  for (std::size_t s = 0; s < data.series(); ++s) series.push_back(data.first_transition(s));
+  std::vector<double> lag, component(n);
+  const double limit = 1.96 / std::sqrt(static_cast<double>(n)), end = static_cast<double>(lags) + 0.5;
+  double reach = 1.5 * limit;
+  for (std::size_t k = 1; k <= lags; ++k) lag.push_back(static_cast<double>(k));
+  for (std::size_t c = 0; c < std::min(dimension, kStatesShown); ++c) {
+    for (std::size_t i = 0; i < n; ++i) component[i] = result.residuals[i * dimension + c];
+    std::vector<double> rho = autocorrelations(component, series, lags);
+    for (double r : rho) reach = std::max(reach, 1.1 * std::fabs(r));
+    if (dimension > 1) {
+      panel.line(lag, std::move(rho), data.states()[c], static_cast<int>(c));
+      continue;
+    }
+    cli::Series bars;
+    bars.mark = cli::Mark::bars;
+    for (std::size_t k = 0; k <= lags; ++k) bars.x.push_back(static_cast<double>(k) + 0.5);
+    bars.y = std::move(rho);
+    bars.opacity = 0.6;
+    panel.series.push_back(std::move(bars));
+  }
+  panel.x_range = {0.5, end};
+  panel.y_range = {-reach, reach};
+  panel.line({0.5, end}, {limit, limit}, "", 7).dashed = true;
+  panel.line({0.5, end}, {-limit, -limit}, "", 7).dashed = true;
+  return panel;
+}
+
+}  // namespace
+
+cli::Figure fit_figure(const FitResult& result, const Observations& data) {
+  cli::Figure figure;
+  figure.title = result.sde.name;
+  for (std::size_t c = 0; c < std::min(data.dimension(), kStatesShown); ++c)
+    figure.panels.push_back(data_panel(result, data, c));
+  std::vector<double> finite;
+  for (double z : result.residuals)
+    if (std::isfinite(z)) finite.push_back(z);
+  if (finite.empty()) return figure;
+  figure.panels.push_back(quantile_panel(finite));
+  figure.panels.push_back(transform_panel(finite, result.diagnostics.pit_p));
+  figure.panels.push_back(correlation_panel(result, data));
+  return figure;
+}
+
+}  // namespace sde

@@ -1,0 +1,155 @@
+// sde-fit: parameters of an SDE from time series, by maximum likelihood.
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "cli/plot.h"
+#include "cli/tool.h"
+#include "config/locate.h"
+#include "config/observations.h"
+#include "config/sde_document.h"
+#include "fit/density.h"
+#include "fit/fit.h"
+#include "options.h"
+#include "report.h"
+#include "sde/expressions.h"
+
+namespace {
+
+using namespace sde;
+
+cli::ChoiceTable density_table() {
+  cli::ChoiceTable table{
+      "DENSITIES", {{"auto", "exact where the transition law is known, else euler; says which and why"}}};
+  for (const DensityTraits& d : densities())
+    table.rows.emplace_back(d.name, fmt::format("{}; for {}", d.description, d.conditions));
+  return table;
+}
+
+cli::ToolInfo describe() {
+  cli::ToolInfo info;
+  info.name = "sde-fit";
+  info.summary = "parameters of a stochastic differential equation from time series";
+  info.description =
+      "Estimates the parameters of the SDE in MODEL by maximum likelihood from the series in DATA (CSV or "
+      "HDF5, one or "
+      "several trajectories, equal or unequal steps, missing values), with exact gradient and Hessian, "
+      "standard errors, "
+      "intervals and tests of the residuals. Every parameter is estimated, starting at its value in the "
+      "document, unless "
+      "the configuration says otherwise. The result is a MODEL for sde-simulate and sde-likelihood.";
+  info.arguments = {{"MODEL", "SDE document, fit configuration, fit, @NAME or -"},
+                    {"DATA", "CSV or HDF5 file, or -"}};
+  info.examples = {
+      {"sde-fit @vasicek rates.csv", "estimates, standard errors and diagnostics"},
+      {"sde-fit @cir rates.csv --density euler --fix theta=0.05 -o fit.json",
+       "the Euler density, one parameter held"},
+      {"sde-fit @cir rates.csv --plot fit.png", "data with one-step predictions, residuals"},
+      {"sde-simulate @ou -N 100 -o - | sde-fit @ou - --json", "estimate from simulated paths"},
+  };
+  info.tables = {density_table()};
+  info.schema = "fit";
+  info.model_key = "/sde";
+  info.model_kinds = {config::DocumentKind::sde};
+  info.formats = {io::OutputForm::json, io::OutputForm::hdf5};
+
+  cli::Options& o = info.options;
+  std::vector<std::string> names = {"auto"};
+  for (const DensityTraits& d : densities()) names.emplace_back(d.name);
+  o.choice("density", "/density", names, "transition density of the likelihood").default_text("auto");
+  o.list("estimate", "/estimate", "parameters to estimate; the others keep their values").value_name("LIST");
+  o.assignment("fix", "/fix", "hold a parameter at a value").value_name("NAME=VALUE");
+  o.assignment("param", "/sde/parameters", "starting value of a parameter, in place of the document's")
+      .value_name("NAME=VALUE");
+  o.integer("starts", "/starts",
+            "starting points of the optimiser; 0: one, and more where it does not converge")
+      .value_name("N")
+      .default_text("0");
+  o.choice("optimizer", "/optimizer", optimizer_names(), "how the likelihood is maximised")
+      .default_text("auto");
+  o.number("confidence", "/confidence", "level of the intervals").value_name("P").default_text("0.95");
+  o.data_options();
+  return info;
+}
+
+// Errors of the library begin with the pointer of an SDE document or of a configuration.
+template <class F>
+auto in_place(const config::Document& configuration, const config::FoundSde& found, F&& f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    const std::string sentence = error.what();
+    for (const char* part : {"/parameters", "/diffusion", "/drift", "/noise", "/state", "/calculus"})
+      if (sentence.starts_with(part))
+        return config::locate(found.document, found.pointer, [&]() -> decltype(f()) { throw error; });
+    return config::locate(configuration, "", [&]() -> decltype(f()) { throw error; });
+  }
+}
+
+int run(cli::Context& context) {
+  FitConfig options;
+  const config::FoundSde found = config::find_sde(context.config(), "/sde");
+  context.read(options);
+  const SdeExpressions equation =
+      config::locate(found.document, found.pointer, [&] { return parse_document(found.sde); });
+
+  const std::string& file = context.argument("DATA");
+  if (file == "-" && context.model().argument == "-")
+    fail(Status::usage, "standard input cannot be both MODEL and DATA; name a file for one of them");
+  const io::Input input(file);
+  context.add_input(input);
+  const io::Dataset dataset = io::read_dataset(input, options.data);
+  const Observations data = config::make_observations(dataset, equation.states);
+  const auto blame_data = [&](auto&& f) {
+    try {
+      return f();
+    } catch (const Error& error) {
+      if (error.status() == Status::bad_data) fail(Status::bad_data, "{}: {}", dataset.source, error.what());
+      throw;
+    }
+  };
+
+  if (context.dry_run()) {
+    const FitPlan fit_plan = in_place(context.config(), found, [&] {
+      return blame_data([&] { return plan_fit(found.sde, data, options.fit); });
+    });
+    config::Plan plan;
+    plan.memory_bytes =
+        static_cast<double>(dataset.x.size() + 3 * data.observations() * data.dimension()) * 8 * 2;
+    plan.output_bytes = context.output().given() && context.output().form == io::OutputForm::hdf5
+                            ? 20e3 + static_cast<double>(data.transitions() * (4 * data.dimension() + 1)) * 8
+                            : 0;
+    std::string names;
+    for (const std::string& name : fit_plan.estimate) names += (names.empty() ? "" : ", ") + name;
+    plan.more = {
+        {"density", fit_plan.density_reason.empty()
+                        ? fit_plan.density
+                        : fmt::format("{} ({})", fit_plan.density, fit_plan.density_reason)},
+        {"estimate", names},
+        {"transitions", fmt::format("{} in {} series", fit_plan.transitions, data.series())},
+        {"operations", fmt::format("{} a transition, for value, gradient and Hessian", fit_plan.operations)}};
+    return context.print_plan(plan);
+  }
+
+  context.phase("fitting", "starts");
+  const auto started = std::chrono::steady_clock::now();
+  const FitResult result = in_place(context.config(), found, [&] {
+    return blame_data([&] { return fit(found.sde, data, options.fit, context.hooks()); });
+  });
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  if (result.interrupted) context.check_stopped();
+
+  const config::Summary summary = fit_summary(result, options, data, seconds);
+  const cli::Output& output = context.output();
+  if (output.given() && output.form == io::OutputForm::hdf5)
+    write_fit(output.path, result, data, summary, context.provenance(), output.options());
+  if (!context.plot().empty()) cli::draw(fit_figure(result, data), context.plot(), output.force);
+  return context.finish(summary, fit_text(result, options, data, seconds),
+                        result.converged ? Status::success : Status::negative);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return cli::run_tool(argc, argv, describe(), run);
+}

@@ -1,0 +1,177 @@
+#include "report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "config/sde_document.h"
+#include "fit/diagnostics.h"
+#include "io/hdf5.h"
+
+namespace sde {
+namespace {
+
+std::string step_text(const Observations& data) {
+  const double step = data.common_step();
+  return step > 0 ? fmt::format("step {:.6g}", step)
+                  : fmt::format("steps {:.6g} to {:.6g}", data.shortest_step(), data.longest_step());
+}
+
+bool is_estimated(const FitResult& result, const std::string& name) {
+  return std::any_of(result.estimates.begin(), result.estimates.end(),
+                     [&](const Estimate& e) { return e.name == name; });
+}
+
+// A number in a column of the table; what does not exist is a dash.
+std::string cell(double x, int digits) {
+  return std::isnan(x) ? "-" : fmt::format("{:.{}g}", x, digits);
+}
+
+std::string p_value(double p) {
+  return std::isnan(p) ? "p unknown" : p < 1e-4 ? "p < 0.0001" : fmt::format("p = {:.4f}", p);
+}
+
+}  // namespace
+
+config::Summary fit_summary(const FitResult& result, const FitConfig& config, const Observations& data,
+                            double seconds) {
+  config::Summary summary;
+  summary.set("/kind", "fit").set("/name", result.sde.name);
+  summary.set("/density", result.density);
+  if (!result.density_reason.empty()) summary.set("/density_reason", result.density_reason);
+  summary.set("/converged", result.converged).set("/end", result.end);
+  summary.set("/loglik", result.loglik)
+      .set("/aic", result.aic)
+      .set("/aicc", result.aicc)
+      .set("/bic", result.bic);
+  summary.set("/transitions", static_cast<std::uint64_t>(result.transitions)).set("/seconds", seconds);
+
+  config::Json sde;
+  config::write_sde(result.sde, sde);
+  summary.set("/sde", sde);
+  summary.set("/confidence", config.fit.confidence);
+  for (std::size_t i = 0; i < result.estimates.size(); ++i) {
+    const Estimate& e = result.estimates[i];
+    const auto set = [&](const char* key, double x) {
+      summary.set(config::path({"estimates", e.name, key}), x);
+    };
+    set("value", e.value);
+    set("se", e.se);
+    set("se_robust", e.se_robust);
+    summary.set(config::path({"estimates", e.name, "ci"}), std::vector<double>{e.low, e.high});
+    summary.set(config::path({"estimates", e.name, "on_bound"}), e.on_bound);
+    summary.set(config::path({"estimates", e.name, "identified"}), e.identified);
+    for (std::size_t j = 0; j < result.estimates.size(); ++j)
+      summary.set(config::path({"covariance", e.name, result.estimates[j].name}),
+                  result.covariance(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)));
+  }
+
+  const FitDiagnostics& d = result.diagnostics;
+  summary.set("/diagnostics/pit_ks", d.pit_distance).set("/diagnostics/pit_ks_p", d.pit_p);
+  summary.set("/diagnostics/ljung_box", d.ljung_box).set("/diagnostics/ljung_box_p", d.ljung_box_p);
+  summary.set("/diagnostics/lags", static_cast<std::uint64_t>(d.lags));
+
+  summary.set("/optimizer/iterations", result.iterations).set("/optimizer/evaluations", result.evaluations);
+  summary.set("/optimizer/decrement", result.decrement);
+  for (const FitStart& start : result.starts) {
+    config::Summary one;
+    one.set("/from", start.from).set("/loglik", start.loglik).set("/converged", start.converged);
+    summary.append("/optimizer/starts", one);
+  }
+  summary.set("/data/series", static_cast<std::uint64_t>(data.series()));
+  summary.set("/data/observations", static_cast<std::uint64_t>(data.observations()));
+  summary.set("/data/missing_rows", static_cast<std::uint64_t>(data.missing_rows()));
+  summary.set("/data/step", std::vector<double>{data.shortest_step(), data.longest_step()});
+  summary.set("/warnings", result.warnings);
+  return summary;
+}
+
+std::string fit_text(const FitResult& result, const FitConfig& config, const Observations& data,
+                     double seconds) {
+  std::string out =
+      fmt::format("{}: {} density{}\n", result.sde.name.empty() ? "sde" : result.sde.name, result.density,
+                  result.density_reason.empty() ? "" : " (" + result.density_reason + ")");
+  out +=
+      fmt::format("{} transitions in {} series, {}\n\n", result.transitions, data.series(), step_text(data));
+
+  // Columns as wide as what stands in them.
+  std::vector<std::vector<std::string>> rows = {
+      {"", "estimate", "std. error", "robust", fmt::format("{:g} % interval", 100 * config.fit.confidence)}};
+  for (const auto& [name, value] : result.sde.parameters) {
+    if (!is_estimated(result, name)) {
+      rows.push_back({name, cell(value, 7), "", "", "fixed"});
+      continue;
+    }
+    const Estimate& e = *std::find_if(result.estimates.begin(), result.estimates.end(),
+                                      [&, &wanted = name](const Estimate& x) { return x.name == wanted; });
+    const std::string interval = e.on_bound          ? "on its bound"
+                                 : !e.identified     ? "not determined"
+                                 : std::isnan(e.low) ? "-"
+                                                     : fmt::format("[{:.6g}, {:.6g}]", e.low, e.high);
+    rows.push_back({name, cell(e.value, 7), cell(e.se, 4), cell(e.se_robust, 4), interval});
+  }
+  std::vector<std::size_t> width(5, 0);
+  for (const auto& row : rows)
+    for (std::size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], row[c].size());
+  for (const auto& row : rows)
+    out += fmt::format("  {:<{}}  {:>{}}  {:>{}}  {:>{}}  {}\n", row[0], width[0], row[1], width[1], row[2],
+                       width[2], row[3], width[3], row[4]);
+
+  const FitDiagnostics& d = result.diagnostics;
+  out +=
+      fmt::format("\nlog-likelihood {:.4f}, AIC {:.4f}, BIC {:.4f}\n", result.loglik, result.aic, result.bic);
+  out += fmt::format(
+      "residuals: {} for uniform transforms (Kolmogorov-Smirnov), {} for independence (Ljung-Box, {} "
+      "lags)\n",
+      p_value(d.pit_p), p_value(d.ljung_box_p), d.lags);
+  out += fmt::format("{}{}; {} start{}, {} iterations, {:.3g} s\n",
+                     result.converged ? "" : "NOT CONVERGED: ", result.end, result.starts.size(),
+                     result.starts.size() == 1 ? "" : "s", result.iterations, seconds);
+  return out;
+}
+
+void write_fit(const std::string& path, const FitResult& result, const Observations& data,
+               const config::Summary& summary, const io::Provenance& provenance,
+               const io::OutputOptions& options) {
+  io::Writer w(path, "model", options);
+  io::write_provenance(w, provenance);
+  w.attribute("/", "columns", data.states());
+  w.write_text("/model/config_json", summary.text());
+  std::vector<std::string> names;
+  std::vector<double> value, se, robust, interval, covariance;
+  for (const Estimate& e : result.estimates) {
+    names.push_back(e.name);
+    value.push_back(e.value);
+    se.push_back(e.se);
+    robust.push_back(e.se_robust);
+    interval.insert(interval.end(), {e.low, e.high});
+  }
+  const std::uint64_t k = names.size(), n = result.transitions, dimension = data.dimension();
+  for (Eigen::Index i = 0; i < result.covariance.rows(); ++i)
+    for (Eigen::Index j = 0; j < result.covariance.cols(); ++j) covariance.push_back(result.covariance(i, j));
+  w.write_texts("/fit/parameter", names);
+  w.write("/fit/estimate", value, {k}, {"parameter"});
+  w.write("/fit/se", se, {k}, {"parameter"});
+  w.write("/fit/se_robust", robust, {k}, {"parameter"});
+  w.write("/fit/ci", interval, {k, 2}, {"parameter", "end"});
+  w.write("/fit/covariance", covariance, {k, k}, {"parameter", "parameter"});
+
+  // Every transition: where it ended, what was foretold, what it left over.
+  std::vector<double> time(n), after(n * dimension);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t row = data.observation_before(i) + 1;
+    time[i] = data.time()[row];
+    for (std::size_t c = 0; c < dimension; ++c) after[i * dimension + c] = data.column(c)[row];
+  }
+  const io::Shape shape = {n, dimension};
+  w.write("/fit/transitions/time", time, {n}, {"transition"});
+  w.write("/fit/transitions/value", after, shape, {"transition", "dim"});
+  w.write("/fit/transitions/mean", result.predicted, shape, {"transition", "dim"});
+  w.write("/fit/transitions/deviation", result.deviation, shape, {"transition", "dim"});
+  w.write("/fit/transitions/residual", result.residuals, shape, {"transition", "dim"});
+  w.finish();
+}
+
+}  // namespace sde

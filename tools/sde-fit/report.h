@@ -1,0 +1,32 @@
+// What sde-fit tells of a fit: summary, table, HDF5 file, picture.
+#pragma once
+
+#include <string>
+
+#include "cli/plot.h"
+#include "config/summary.h"
+#include "fit/fit.h"
+#include "fit/observations.h"
+#include "io/file.h"
+#include "io/provenance.h"
+#include "options.h"
+
+namespace sde {
+
+// The object of --json and -o FILE.json, a MODEL for the other programs.
+config::Summary fit_summary(const FitResult& result, const FitConfig& config, const Observations& data,
+                            double seconds);
+
+// For a person: a table of estimates and what is known about them.
+std::string fit_text(const FitResult& result, const FitConfig& config, const Observations& data,
+                     double seconds);
+
+// kind=model: the summary as /model/config_json; /fit holds the numbers of the table and of every transition.
+void write_fit(const std::string& path, const FitResult& result, const Observations& data,
+               const config::Summary& summary, const io::Provenance& provenance,
+               const io::OutputOptions& options);
+
+// Data with one-step predictions, and the residuals against the normal law, uniform law and independence.
+cli::Figure fit_figure(const FitResult& result, const Observations& data);
+
+}  // namespace sde
