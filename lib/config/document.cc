@@ -49,6 +49,19 @@ std::string Document::resolve(const std::string& file, std::string_view pointer)
   return (from ? from->second.folder : folder_) + file;
 }
 
+void Document::settle_file(const std::string& pointer) {
+  Json& file = json_->at(Json::json_pointer(pointer));
+  file = resolve(file.get<std::string>(), pointer);
+  const auto* from = origin(pointer);
+  Origin settled{name_, true, "", pointer};
+  if (from) {
+    settled = from->second;
+    settled.folder.clear();
+    settled.source_pointer += pointer.substr(from->first.size());
+  }
+  origins_[pointer] = settled;
+}
+
 // What is written over a part makes the origins inside that part void.
 void Document::forget(const std::string& pointer) {
   std::erase_if(origins_, [&](const auto& entry) { return starts_at(entry.first, pointer); });

@@ -31,6 +31,10 @@ class Document {
   // names stay.
   std::string resolve(const std::string& file, std::string_view pointer = "") const;
 
+  // Replaces the file's name at `pointer` by the name seen from the current folder, for a document that is
+  // going to stand elsewhere.
+  void settle_file(const std::string& pointer);
+
   // Records that the value at `pointer` was set by `origin` ("--dt", "--set", "SDE_DT"), not by the file.
   void set_origin(const std::string& pointer, const std::string& origin);
 

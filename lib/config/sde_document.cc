@@ -184,6 +184,20 @@ Json write_initial(const InitialLaw& law) {
   return {{"data", law.data}};
 }
 
+// The effective configuration is kept in results and stands elsewhere then: data files of the initial law are
+// named from here.
+void settle_data(Document& document, const std::string& pointer) {
+  const Json::json_pointer initial(pointer + "/initial");
+  if (!document.json().contains(initial) || !document.json().at(initial).is_object()) return;
+  std::vector<std::string> files;
+  for (const auto& [name, law] : document.json().at(initial).items()) {
+    if (law.is_object() && law.contains("data") && law["data"].is_string()) {
+      files.push_back(pointer_join(pointer + "/initial", name) + "/data");
+    }
+  }
+  for (const std::string& file : files) document.settle_file(file);
+}
+
 }  // namespace
 
 SdeDocument read_sde(const Document& document, const std::string& pointer) {
@@ -233,7 +247,11 @@ void embed_model(Document& document, const std::string& pointer, const std::vect
   const Json::json_pointer place(pointer);
   if (!document.json().contains(place)) return;
   const Json& value = document.json().at(place);
-  if (!value.is_string()) return;
+  if (!value.is_string()) {
+    settle_data(document, pointer);
+    return;
+  }
+  if (value == "-") return;  // standard input was read by the overload below, and holds no document
   const std::string where = document.at(pointer);
   ModelInput model;
   try {
@@ -281,6 +299,7 @@ void embed_model(Document& document, const std::string& pointer, const std::vect
   if (std::optional<Problem> problem = find_problem(found.json().at(Json::json_pointer(part)), schema)) {
     found.error(part + problem->pointer, problem->sentence);
   }
+  settle_data(document, pointer);
 }
 
 FoundSde find_sde(const Document& document, const std::string& pointer) {

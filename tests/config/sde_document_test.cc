@@ -113,6 +113,15 @@ TEST(Models, NamesInAConfigurationAreReplacedByWhatTheyName) {
   EXPECT_EQ(document.at("/sde/drift/x"), folder + "fit.json: at /sde/drift/x");
   EXPECT_EQ(find_sde(document, "/sde").sde.states[0].drift, "-k*x");
 
+  std::ofstream(folder + "ou.json")
+      << R"({"state": ["x"], "drift": {"x": "-x"}, "initial": {"x": {"data": "x0.h5"}}})";
+  Document data(parse_json(R"({"sde": "ou.json"})", "sim.json"), "sim.json", folder);
+  embed_model(data, "/sde", {DocumentKind::sde});
+  embed_model(data, "/sde", {DocumentKind::sde});
+  EXPECT_EQ(data.json()["sde"]["initial"]["x"]["data"], folder + "x0.h5");
+  EXPECT_EQ(read_sde(data, "/sde").states[0].initial.data, folder + "x0.h5");
+  EXPECT_EQ(data.at("/sde/initial/x/data"), folder + "ou.json: at /initial/x/data");
+
   Document score(parse_json(R"({"sde": "@two-gaussians"})", "sim.json"), "sim.json", "");
   EXPECT_EQ(sentence_of([&] { embed_model(score, "/sde", {DocumentKind::sde}); }),
             "@two-gaussians: is a score document; expected an SDE document");
