@@ -56,6 +56,18 @@ class BlockAlgebra {
     return gdg;
   }
 
+  Noise ones() {
+    const Noise result{take(sde_.noises())};
+    const Block one = block(result.slot);
+    std::fill_n(one.data, one.rows * one.stride, 1.0);
+    return result;
+  }
+
+  Vector brackets(Vector, double) {
+    fail(Status::usage,
+         "/solver/method: log-ode needs an SDE given by expressions, whose brackets can be formed");
+  }
+
   Vector tamed(Vector v) {
     const Vector result = take(sde_.dimension());
     const Block from = block(v), to = block(result);
@@ -203,6 +215,8 @@ class CountingAlgebra {
     needs.space_time = true;
     return {};
   }
+  Noise ones() { return {}; }
+  Vector brackets(Vector, double) { return {}; }
   Vector milstein(Vector, double) { return {}; }
   Vector tamed(Vector) { return {}; }
   Vector sum(std::initializer_list<Term>) { return {}; }
@@ -217,9 +231,9 @@ class CountingAlgebra {
 class BlockStepper final : public Stepper {
  public:
   BlockStepper(std::shared_ptr<const Sde> sde, const Method& method)
-      : sde_(std::move(sde)), scheme_(find_scheme<BlockAlgebra>(method.name)) {
+      : sde_(std::move(sde)), scheme_(find_scheme<BlockAlgebra>(method, sde_->noise_kind())) {
     CountingAlgebra counting;
-    const auto result = find_scheme<CountingAlgebra>(method.name)(counting);
+    const auto result = find_scheme<CountingAlgebra>(method, sde_->noise_kind())(counting);
     evaluations_ = counting.evaluations;
     needs_ = counting.needs;
     has_error_ = result.error.has_value();

@@ -113,7 +113,9 @@ class Measurement {
   }
 
  private:
+  // The first of two good ones that fits, unless the method itself is of a higher order.
   const Method& reference_method() const {
+    if (strong_order(*options_.method, sde_.noise_kind) > 1) return *options_.method;
     for (const char* name : {"milstein", "heun"}) {
       const Method& method = find_method(name);
       if (refusal(method, sde_.calculus, sde_.noise_kind).empty()) return method;

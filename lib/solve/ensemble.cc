@@ -201,7 +201,8 @@ class Run {
     if (grid_.saves_start) record(next_record++);
     if (w.brownian) w.brownian->start(first_id);
     std::optional<AdaptiveIntegrator> adaptive;
-    if (options_.adaptive) adaptive.emplace(*stepper_, options_.tolerance, lanes);
+    if (options_.adaptive)
+      adaptive.emplace(*stepper_, options_.tolerance, lanes, static_cast<int>(options_.method->ode_order));
     std::uint64_t number = 0;
     for (const Segment& segment : grid_.segments) {
       if (adaptive) {

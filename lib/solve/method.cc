@@ -30,14 +30,44 @@ const std::vector<Method>& methods() {
       {"reversible-heun", "reversible Heun of two registers, Stratonovich; steps can be undone exactly",
        explicit_sde, false, true, general, 0.5, 0.5, 1, 1, 2, false,
        "Kidger, Foster, Li & Lyons 2021, arXiv 2105.13493"},
+      {"log-ode", "the flow of the truncated logarithm, Stratonovich; Levy areas where noise is general",
+       explicit_sde, false, true, general, 1, 1, 1, 1, 2, false, "Castell & Gaines 1996"},
+      {"spark", "splitting path Runge-Kutta, three stages, Stratonovich", explicit_sde, false, true, general,
+       0.5, 1, 1.5, 1, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
+      {"general-shark", "shifted additive-noise Runge-Kutta for any noise, Stratonovich", explicit_sde, false,
+       true, general, 0.5, 1, 1.5, 1, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
+      {"slowrk", "strong order 3/2 on commutative noise, seven stages, Stratonovich", explicit_sde, false,
+       true, general, 0.5, 1.5, 1.5, 1, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
+      {"shark", "shifted additive-noise Runge-Kutta, two stages", explicit_sde, true, true, additive, 0, 0,
+       1.5, 1.5, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
+      {"sea", "shifted Euler for additive noise, one stage", explicit_sde, true, true, additive, 0, 0, 1, 1,
+       1, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
+      {"srk", "strong order 3/2: sra1 on additive noise, sri2w1 on scalar and diagonal noise, Ito",
+       explicit_sde, true, false, diagonal, 0, 1.5, 1.5, 1.5, 2, false, "Roessler 2010"},
+      {"sra1", "strong Runge-Kutta of two stages for additive noise", explicit_sde, true, true, additive, 0,
+       0, 1.5, 1.5, 2, false, "Roessler 2010, SRA1"},
+      {"sra3", "strong Runge-Kutta of three stages for additive noise", explicit_sde, true, true, additive, 0,
+       0, 1.5, 1.5, 3, false, "Roessler 2010, SRA3 (beta2 with the sign its conditions ask for)"},
+      {"sosra", "SRA of three stages with a large region of stability", explicit_sde, true, true, additive, 0,
+       0, 1.5, 1.5, 2, false, "Rackauckas & Nie 2018"},
+      {"sri1w1", "strong Runge-Kutta for diagonal and scalar noise, Ito", explicit_sde, true, false, diagonal,
+       0, 1.5, 1.5, 1.5, 2, false, "Roessler 2010, SRI1W1"},
+      {"sri2w1", "the same with three stages in the drift", explicit_sde, true, false, diagonal, 0, 1.5, 1.5,
+       1.5, 3, false, "Roessler 2010, SRI2W1"},
+      {"sosri", "SRI with a large region of stability, Ito", explicit_sde, true, false, diagonal, 0, 1.5, 1.5,
+       1.5, 2, false, "Rackauckas & Nie 2018"},
       {"exact", "draws from the exact transition law: OU, GBM, CIR", exact, true, true, general, 0, 0, 0, 0,
        0, false, "Glasserman 2003, chapter 3"},
       {"euler", "explicit Euler for an ODE", explicit_ode, true, true, none, 0, 0, 0, 0, 1, false,
        "Euler 1768"},
       {"rk4", "the classical Runge-Kutta method for an ODE", explicit_ode, true, true, none, 0, 0, 0, 0, 4,
        false, "Kutta 1901"},
+      {"bosh3", "Bogacki-Shampine 3(2) for an ODE, fixed or adaptive steps", explicit_ode, true, true, none,
+       0, 0, 0, 0, 3, true, "Bogacki & Shampine 1989"},
       {"dopri5", "Dormand-Prince 5(4) for an ODE, fixed or adaptive steps", explicit_ode, true, true, none, 0,
        0, 0, 0, 5, true, "Dormand & Prince 1980"},
+      {"tsit5", "Tsitouras 5(4) for an ODE, fixed or adaptive steps", explicit_ode, true, true, none, 0, 0, 0,
+       0, 5, true, "Tsitouras 2011"},
   };
   return table;
 }
@@ -56,10 +86,9 @@ std::vector<std::string> method_names() {
 
 namespace {
 
-// Whether noise of kind `kind` is among what `most_general` allows: a single Brownian motion on one component
-// is also diagonal, and commutative noise includes scalar and diagonal.
+// Noise of one kind is of every later kind too. (Methods for diagonal noise take a single Brownian motion as
+// well: with one, double integrals need no areas.)
 bool fits(NoiseKind kind, NoiseKind most_general) {
-  if (most_general == NoiseKind::diagonal && kind == NoiseKind::scalar) return false;
   return kind <= most_general;
 }
 

@@ -12,8 +12,10 @@
 //   a.drift(y, c)                         f(t + c h, y)
 //   a.apply(y, c, w)                      G(t + c h, y) w
 //   a.dW(), a.H()                         increments (variance h), space-time Levy areas (variance h/12)
-//   a.milstein(y, c)                      sum_jk L^j G^k I_(j,k) at (t + c h, y), with I or J by the SDE's
-//   calculus a.tamed(v)                            v / (1 + h |v|) a.sum({term, ...}), a.noise_sum(...)
+//   a.ones()                              1 for every Brownian motion
+//   a.brackets(y, c)                      sum_{j<k} (L^j G^k - L^k G^j) A_jk at (t + c h, y), A the Levy
+//   areas a.milstein(y, c)                      sum_jk L^j G^k I_(j,k) at (t + c h, y), with I or J by the
+//   SDE's calculus a.tamed(v)                            v / (1 + h |v|) a.sum({term, ...}), a.noise_sum(...)
 //   linear combination; a term is {coefficient, unit, vector} a.product(w, z)                       row by
 //   row, of noises
 //
@@ -122,64 +124,6 @@ Result<A> reversible_heun(A& a) {
                              {0.5, one, n0},
                              {0.5, one, a.apply(z1, 1, a.dW())}});
   return {next, {}, z1};
-}
-
-// --- ODEs ---
-
-template <class A>
-Result<A> euler(A& a) {
-  const Vec<A> x = a.state();
-  return {a.sum({{1, Unit::one, x}, {1, Unit::h, a.drift(x, 0)}})};
-}
-
-template <class A>
-Result<A> rk4(A& a) {
-  const Vec<A> x = a.state(), k1 = a.drift(x, 0);
-  const Vec<A> k2 = a.drift(a.sum({{1, Unit::one, x}, {0.5, Unit::h, k1}}), 0.5);
-  const Vec<A> k3 = a.drift(a.sum({{1, Unit::one, x}, {0.5, Unit::h, k2}}), 0.5);
-  const Vec<A> k4 = a.drift(a.sum({{1, Unit::one, x}, {1, Unit::h, k3}}), 1);
-  return {a.sum({{1, Unit::one, x},
-                 {1.0 / 6, Unit::h, k1},
-                 {1.0 / 3, Unit::h, k2},
-                 {1.0 / 3, Unit::h, k3},
-                 {1.0 / 6, Unit::h, k4}})};
-}
-
-// Dormand & Prince (1980), 5(4), seven stages; the last is the first of the next step.
-template <class A>
-Result<A> dopri5(A& a) {
-  using enum Unit;
-  const Vec<A> x = a.state(), k1 = a.drift(x, 0);
-  const Vec<A> k2 = a.drift(a.sum({{1, one, x}, {1.0 / 5, h, k1}}), 1.0 / 5);
-  const Vec<A> k3 = a.drift(a.sum({{1, one, x}, {3.0 / 40, h, k1}, {9.0 / 40, h, k2}}), 3.0 / 10);
-  const Vec<A> k4 =
-      a.drift(a.sum({{1, one, x}, {44.0 / 45, h, k1}, {-56.0 / 15, h, k2}, {32.0 / 9, h, k3}}), 4.0 / 5);
-  const Vec<A> k5 = a.drift(a.sum({{1, one, x},
-                                   {19372.0 / 6561, h, k1},
-                                   {-25360.0 / 2187, h, k2},
-                                   {64448.0 / 6561, h, k3},
-                                   {-212.0 / 729, h, k4}}),
-                            8.0 / 9);
-  const Vec<A> k6 = a.drift(a.sum({{1, one, x},
-                                   {9017.0 / 3168, h, k1},
-                                   {-355.0 / 33, h, k2},
-                                   {46732.0 / 5247, h, k3},
-                                   {49.0 / 176, h, k4},
-                                   {-5103.0 / 18656, h, k5}}),
-                            1);
-  const Vec<A> y = a.sum({{1, one, x},
-                          {35.0 / 384, h, k1},
-                          {500.0 / 1113, h, k3},
-                          {125.0 / 192, h, k4},
-                          {-2187.0 / 6784, h, k5},
-                          {11.0 / 84, h, k6}});
-  const Vec<A> k7 = a.drift(y, 1);
-  return {y, a.sum({{71.0 / 57600, h, k1},
-                    {-71.0 / 16695, h, k3},
-                    {71.0 / 1920, h, k4},
-                    {-17253.0 / 339200, h, k5},
-                    {22.0 / 525, h, k6},
-                    {-1.0 / 40, h, k7}})};
 }
 
 }  // namespace sde::scheme

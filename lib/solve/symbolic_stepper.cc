@@ -112,6 +112,26 @@ class SymbolicAlgebra {
     return result;
   }
 
+  Noise ones() const { return Noise(dW_.size(), Expr(1)); }
+
+  Vector brackets(const Vector& y, double c) {
+    const std::size_t noises = dW_.size();
+    Vector result;
+    for (std::size_t i = 0; i < sde_.dimension(); ++i) {
+      Expr sum = 0;
+      // Where the noise commutes every bracket is 0.
+      for (std::size_t j = 0; sde_.noise_kind == NoiseKind::general && j < noises; ++j) {
+        for (std::size_t k = j + 1; k < noises; ++k) {
+          needs_.levy_area = true;
+          const Expr bracket = milstein_coefficient(sde_, i, j, k) - milstein_coefficient(sde_, i, k, j);
+          sum = sum + at(bracket, y, c) * Expr::symbol(area_name(j, k));
+        }
+      }
+      result.push_back(sum);
+    }
+    return result;
+  }
+
   Vector tamed(const Vector& v) const {
     Expr square = 0;
     for (const Expr& e : v) square = square + e * e;
@@ -258,7 +278,7 @@ std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& m
   const std::string reason = refusal(method, sde.calculus, sde.noise_kind);
   if (!reason.empty()) fail(Status::usage, "/solver/method: {}", reason);
   SymbolicAlgebra algebra(sde);
-  auto result = find_scheme<SymbolicAlgebra>(method.name)(algebra);
+  auto result = find_scheme<SymbolicAlgebra>(method, sde.noise_kind)(algebra);
   SymbolicStep step{std::move(result.next), std::move(result.error), std::move(result.memory),
                     algebra.evaluations(), algebra.needs()};
   return std::make_unique<SymbolicStepper>(sde, step, per_lane);

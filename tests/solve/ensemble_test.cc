@@ -195,6 +195,17 @@ TEST(Stepper, SymbolicAndBlockStepsAgree) {
                                    {stratonovich, "ralston"},
                                    {stratonovich, "reversible-heun"},
                                    {heston(), "tamed-euler"},
+                                   {stratonovich, "spark"},
+                                   {stratonovich, "slowrk"},
+                                   {stratonovich, "general-shark"},
+                                   {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "sri1w1"},
+                                   {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "sosri"},
+                                   {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "srk"},
+                                   {scalar("sin(x) + t", "0.3 + t", "1"), "srk"},
+                                   {scalar("sin(x) + t", "0.3 + t", "1"), "sosra"},
+                                   {scalar("sin(x) + t", "0.3 + t", "1"), "shark"},
+                                   {scalar("sin(x) + t", "0.3 + t", "1"), "sea"},
+                                   {scalar("x*cos(t)", "0", "1"), "tsit5"},
                                    {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "milstein"},
                                    {scalar("x*cos(t)", "0", "1"), "rk4"},
                                    {scalar("x*cos(t)", "0", "1"), "dopri5"}};
@@ -206,9 +217,11 @@ TEST(Stepper, SymbolicAndBlockStepsAgree) {
     const std::size_t rows = e.dimension() + symbolic->memory();
     ASSERT_EQ(symbolic->memory(), blocks->memory());
     EXPECT_EQ(symbolic->evaluations(), blocks->evaluations()) << c.method;
-    StateBlock<double> x(rows, 16), a(rows, 16), b(rows, 16), dW(2, 16);
+    StateBlock<double> x(rows, 16), a(rows, 16), b(rows, 16), dW(2, 16), H(2, 16);
     for (std::size_t i = 0; i < 16; ++i) {
       for (std::size_t r = 0; r < rows; ++r) x.row(r)[i] = 0.2 + 0.1 * static_cast<double>(i + r);
+      for (std::size_t r = 0; r < 2; ++r)
+        H.row(r)[i] = 0.02 * (static_cast<double>(i % 5) - 2 + static_cast<double>(r));
       for (std::size_t r = 0; r < 2; ++r)
         dW.row(r)[i] = 0.05 * (static_cast<double>(i) - 7) + 0.01 * static_cast<double>(r);
     }
@@ -217,6 +230,7 @@ TEST(Stepper, SymbolicAndBlockStepsAgree) {
     input.h.value = 0.02;
     input.x = x.view();
     input.dW = dW.row(0);
+    input.H = H.row(0);
     StepWorkspace w;
     symbolic->step(input, a, nullptr, w);
     blocks->step(input, b, nullptr, w);
@@ -233,9 +247,12 @@ TEST(Method, IsRefusedOutsideItsClaim) {
   EXPECT_EQ(refusal_of(heston(), "milstein"), "");
   EXPECT_EQ(refusal_of(scalar("x", "x", "1"), "heun"),
             "heun does not converge to the Ito solution of an SDE with diagonal noise; use euler-maruyama, "
+            "tamed-euler, milstein, srk, sri1w1, sri2w1, sosri");
+  EXPECT_EQ(refusal_of(heston(), "sri1w1"),
+            "sri1w1 is for noise up to diagonal and this SDE has general noise; use euler-maruyama, "
             "tamed-euler, milstein");
-  EXPECT_EQ(refusal_of(scalar("x", "x", "1"), "rk4"),
-            "rk4 is for ODEs and this SDE has diagonal noise; use euler-maruyama, tamed-euler, milstein");
+  EXPECT_EQ(refusal_of(scalar("x", "x", "1"), "rk4").substr(0, 50),
+            "rk4 is for ODEs and this SDE has diagonal noise; u");
   EXPECT_EQ(refusal_of(scalar("x", "1", "1"), "heun"), "");  // the calculi agree on additive noise
   EXPECT_THROW(find_method("milstien"), Error);
 }

@@ -34,10 +34,12 @@ TEST(Ode, OrdersAreWhatTheTableSays) {
   // x' = x cos t, x = exp(sin t): nonlinear in time, exact everywhere.
   const SdeDocument d = scalar("x*cos(t)", "0", "1");
   const double exact = std::exp(std::sin(2.0));
-  for (const char* method : {"euler", "heun", "rk4", "dopri5"}) {
+  for (const char* method : {"euler", "heun", "rk4", "bosh3", "dopri5", "tsit5"}) {
     const double coarse = std::abs(end_value(d, method, 2, 0.1) - exact);
     const double fine = std::abs(end_value(d, method, 2, 0.05) - exact);
-    EXPECT_NEAR(std::log2(coarse / fine), find_method(method).ode_order, 0.35) << method;
+    const double order = std::log2(coarse / fine);
+    EXPECT_GT(order, find_method(method).ode_order - 0.35) << method;
+    EXPECT_LT(order, find_method(method).ode_order + 0.75) << method;
   }
 }
 
@@ -48,20 +50,21 @@ TEST(Ode, AdaptiveStepsKeepTheToleranceOfEveryPath) {
   d.states[1].initial.kind = InitialLaw::Kind::uniform;
   d.states[1].initial.first = "0.5";
   d.states[1].initial.second = "200";
-  for (double tolerance : {1e-5, 1e-8}) {
-    EnsembleOptions options;
-    options.adaptive = true;
-    options.paths = 100;
-    options.tolerance.rtol = options.tolerance.atol = tolerance;
-    double worst = 0;
-    const auto result = run(d, "dopri5", make_grid(0, 3, {1.5, 3}), options, [&](const PathBlock& block) {
-      for (std::size_t p = 0; p < block.paths; ++p)
-        for (std::size_t s = 0; s < 2; ++s)
-          worst = std::max(worst, std::abs(block.at(p, s, 0) - std::cos(s == 0 ? 1.5 : 3.0)));
-    });
-    EXPECT_EQ(result.ok, 100u);
-    EXPECT_LT(worst, 50 * tolerance);
-  }
+  for (const char* method : {"bosh3", "dopri5", "tsit5"})
+    for (double tolerance : {1e-5, 1e-8}) {
+      EnsembleOptions options;
+      options.adaptive = true;
+      options.paths = 100;
+      options.tolerance.rtol = options.tolerance.atol = tolerance;
+      double worst = 0;
+      const auto result = run(d, method, make_grid(0, 3, {1.5, 3}), options, [&](const PathBlock& block) {
+        for (std::size_t p = 0; p < block.paths; ++p)
+          for (std::size_t s = 0; s < 2; ++s)
+            worst = std::max(worst, std::abs(block.at(p, s, 0) - std::cos(s == 0 ? 1.5 : 3.0)));
+      });
+      EXPECT_EQ(result.ok, 100u);
+      EXPECT_LT(worst, 100 * tolerance) << method;
+    }
 }
 
 TEST(Ode, ABlockDoesNotTieItsLanesTogether) {

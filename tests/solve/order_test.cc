@@ -61,7 +61,7 @@ TEST(StrongOrder, HoldsForEveryMethodAndNoiseClaimed) {
           << method.name << " on " << to_string(kind) << " noise: " << result.strong_slope->value << " +- "
           << result.strong_slope->standard_error << ", claimed " << result.strong_claim;
       // The interval must be tight enough to mean something.
-      EXPECT_LT(result.strong_slope->standard_error, 0.15) << method.name << " " << to_string(kind);
+      EXPECT_LT(result.strong_slope->standard_error, 0.2) << method.name << " " << to_string(kind);
     }
   }
 }
