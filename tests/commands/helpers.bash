@@ -73,9 +73,15 @@ for path in a:
 ' "$1" "$2"
 }
 
-# json FILTER FILE: what jq prints; false and null fail.
+# json FILTER FILE: what jq prints; false and null fail, and so does no input at all, which jq 1.6 lets pass.
 json() {
-  jq -e "$@"
+  local found
+  found=$(jq -e "$@") || return
+  if [ -z "$found" ]; then
+    echo 'json: no input' >&2
+    return 1
+  fi
+  printf '%s\n' "$found"
 }
 
 is_png() {
