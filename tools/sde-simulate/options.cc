@@ -25,6 +25,12 @@ std::vector<double> save_times(const SimulateOptions& options, double start, dou
   return times;
 }
 
+// A thousand steps or a few more, so that as many lie between each two of equispaced save times.
+std::uint64_t default_steps(const std::vector<double>& save) {
+  const std::uint64_t intervals = save.size() > 1 ? save.size() - 1 : 1;
+  return (999 / intervals + 1) * intervals;
+}
+
 }  // namespace
 
 bool SimulateOutput::wants(const std::string& statistic) const {
@@ -64,7 +70,7 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document,
     }
     // The exact law needs no steps between the times asked for.
     if (method.family == MethodFamily::exact) return {make_grid(start, end, save), false};
-    solver.steps = 1000;
+    solver.steps = default_steps(save);
   }
   const double dt = solver.dt ? *solver.dt : (end - start) / static_cast<double>(*solver.steps);
   return {make_grid(start, end, save, dt), false};

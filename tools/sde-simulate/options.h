@@ -117,8 +117,8 @@ struct Schedule {
   bool adaptive = false;
 };
 
-// Fills time.start, time.end and, where nothing was said, solver.steps (1000) in `options`, so that the
-// effective configuration states them. Throws Error(Status::usage) with a JSON pointer.
+// Fills time.start, time.end and, where nothing was said, solver.steps (about a thousand) in `options`, so
+// that the effective configuration states them. Throws Error(Status::usage) with a JSON pointer.
 Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, const std::string& method);
 
 }  // namespace sde
