@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Time sde-bench and other libraries side by side, on one core and in one run, and print the ratios.
+
+The other libraries are timed by a script of their own that takes case names and prints one JSON object a line with the
+keys case, peer, rate and unit (as sde-bench does for ours). Only ratios taken in one run mean anything: machines drift.
+
+usage: compare.py --script SCRIPT [--python PYTHON] [--bin DIR] [--rounds N] [--core N] [CASE ...]
+"""
+import argparse
+import collections
+import json
+import subprocess
+
+CASES = ["normals", "ou_em", "gbm_milstein", "heston_em", "lorenz_em"]
+
+
+def lines_of_json(text):
+    for line in text.splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--script", required=True, help="program that times the others")
+    parser.add_argument("--python", default="python3", help="interpreter that has the others installed")
+    parser.add_argument("--bin", default="build/release/bin", help="where sde-bench is")
+    parser.add_argument("--rounds", type=int, default=2, help="runs of both; the best of each counts")
+    parser.add_argument("--core", default="0", help="core to run on")
+    parser.add_argument("cases", nargs="*", metavar="CASE")
+    args = parser.parse_args()
+    pin = ["taskset", "-c", args.core]
+    rates = collections.defaultdict(dict)  # case -> who -> rate
+    for _ in range(args.rounds):
+        for case in args.cases or CASES:
+            ours = subprocess.run(pin + [f"{args.bin}/sde-bench", "throughput", case, "-j", "1", "--json"],
+                                  check=True, capture_output=True, text=True)
+            for run in json.loads(ours.stdout)["runs"]:
+                rates[case]["sdetools"] = max(run["value"], rates[case].get("sdetools", 0))
+            theirs = subprocess.run(pin + [args.python, args.script, case], capture_output=True, text=True)
+            for run in lines_of_json(theirs.stdout):
+                if "rate" in run:
+                    rates[case][run["peer"]] = max(run["rate"], rates[case].get(run["peer"], 0))
+    for case, who in rates.items():
+        mine = who.pop("sdetools")
+        print(f"{case}: sdetools {mine / 1e6:.1f} M/s")
+        for peer, rate in sorted(who.items(), key=lambda item: -item[1]):
+            print(f"    {peer:<32} {rate / 1e6:9.2f} M/s   sdetools is {mine / rate:6.2f} times as fast")
+
+
+if __name__ == "__main__":
+    main()
