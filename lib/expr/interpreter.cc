@@ -30,8 +30,16 @@ HWY_INLINE V Sign(V a) {  // NaN and zeros pass
   return hn::IfThenElse(hn::Or(hn::Lt(a, zero), hn::Gt(a, zero)), one, a);
 }
 
+// Emulated vectors are loops over their lanes: inlined into hundreds of handlers they would only take time to
+// compile.
+#if HWY_TARGET == HWY_EMU128
+#define SDE_INLINE HWY_NOINLINE
+#else
+#define SDE_INLINE HWY_INLINE
+#endif
+
 template <Op op>
-HWY_INLINE V Apply(V a) {
+SDE_INLINE V Apply(V a) {
   if constexpr (op == Op::copy) return a;
   if constexpr (op == Op::negate) return hn::Neg(a);
   if constexpr (op == Op::sqrt) return hn::Sqrt(a);
@@ -40,7 +48,7 @@ HWY_INLINE V Apply(V a) {
 }
 
 template <Op op>
-HWY_INLINE V Apply(V a, V b) {
+SDE_INLINE V Apply(V a, V b) {
   if constexpr (op == Op::add) return hn::Add(a, b);
   if constexpr (op == Op::subtract) return hn::Sub(a, b);
   if constexpr (op == Op::multiply) return hn::Mul(a, b);
@@ -55,12 +63,14 @@ HWY_INLINE V Apply(V a, V b) {
 }
 
 template <Op op>
-HWY_INLINE V Apply(V a, V b, V c) {
+SDE_INLINE V Apply(V a, V b, V c) {
   if constexpr (op == Op::multiply_add) return Fma(a, b, c);
   if constexpr (op == Op::multiply_subtract) return Fms(a, b, c);
   if constexpr (op == Op::subtract_product) return NegFma(a, b, c);
   if constexpr (op == Op::select) return hn::IfThenElse(hn::Eq(a, hn::Zero(D())), c, b);
 }
+
+#undef SDE_INLINE
 
 // An argument of a step.
 template <Kind kind>
