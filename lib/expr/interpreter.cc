@@ -30,9 +30,9 @@ HWY_INLINE V Sign(V a) {  // NaN and zeros pass
   return hn::IfThenElse(hn::Or(hn::Lt(a, zero), hn::Gt(a, zero)), one, a);
 }
 
-// Emulated vectors are loops over their lanes: inlined into hundreds of handlers they would only take time to
-// compile.
-#if HWY_TARGET == HWY_EMU128
+// Emulated vectors are loops over their lanes: under the sanitizers, inlined into hundreds of handlers, they
+// would take minutes to compile.
+#if HWY_TARGET == HWY_EMU128 && defined(__SANITIZE_ADDRESS__)
 #define SDE_INLINE HWY_NOINLINE
 #else
 #define SDE_INLINE HWY_INLINE
