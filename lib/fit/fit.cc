@@ -1,98 +1,26 @@
 #include "fit/fit.h"
 
-#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
 
 #include "base/error.h"
-#include "base/suggest.h"
+#include "fit/checks.h"
 #include "fit/diagnostics.h"
 #include "fit/likelihood.h"
 #include "fit/optimize.h"
 #include "fit/parameters.h"
+#include "fit/uncertainty.h"
 
 namespace sde {
 namespace {
 
 using Eigen::Index;
-using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kRescueStarts = 8;  // that `starts` 0 falls back on
-
-void check_options(const FitOptions& options) {
-  if (!(options.confidence > 0 && options.confidence < 1))
-    fail(Status::usage, "/confidence: must lie between 0 and 1 (got {})", options.confidence);
-  if (!(options.tolerance > 0)) fail(Status::usage, "/tolerance: must be > 0 (got {})", options.tolerance);
-  if (options.starts < 0) fail(Status::usage, "/starts: must be >= 0 (got {})", options.starts);
-  if (options.max_iterations < 1)
-    fail(Status::usage, "/max_iterations: must be >= 1 (got {})", options.max_iterations);
-  const auto& names = optimizer_names();
-  if (std::find(names.begin(), names.end(), options.optimizer) == names.end())
-    fail(Status::usage, "/optimizer: unknown optimiser \"{}\"{}", options.optimizer,
-         suggestion(options.optimizer, names));
-}
-
-void check_data(const Observations& data, const TransitionDensity& density, const SdeExpressions& sde) {
-  if (data.transitions() == 0)
-    fail(Status::bad_data,
-         "a transition needs two complete rows of one series, and there is none (got {} complete row{})",
-         data.observations(), data.observations() == 1 ? "" : "s");
-  for (std::size_t d = 0; d < data.dimension(); ++d) {
-    const auto column = data.column(d);
-    for (std::size_t i = 0; i < column.size(); ++i) {
-      const double x = column[i];
-      if (density.positive_state[d] && !(x > 0))
-        fail(Status::bad_data,
-             "{}: \"{}\" is {}, but its transition law lives on values above 0; remove such rows, or use "
-             "the density \"euler\" where the SDE allows it",
-             data.describe(i), data.states()[d], x);
-      const Domain& domain = sde.domains[d];
-      if ((domain.min && x < *domain.min) || (domain.max && x > *domain.max))
-        fail(Status::bad_data, "{}: \"{}\" is {}, outside the domain that the SDE gives it", data.describe(i),
-             data.states()[d], x);
-    }
-    if (data.is_constant(d))
-      fail(Status::bad_data, "\"{}\" is {} in every row; a constant series determines no diffusion",
-           data.states()[d], column.front());
-  }
-}
-
-// A likelihood that is not finite at the start: the fault of a row or of the starting values?
-[[noreturn]] void explain_not_finite(const Likelihood& likelihood, const SdeExpressions& sde,
-                                     const std::vector<double>& parameters) {
-  const Observations& data = likelihood.data();
-  std::string at;
-  for (std::size_t i = 0; i < parameters.size(); ++i)
-    at += fmt::format("{}{} = {:.6g}", i ? ", " : "", sde.parameters[i], parameters[i]);
-  for (const Condition& condition : likelihood.density().conditions) {
-    std::map<std::string, double, std::less<>> values;
-    for (std::size_t i = 0; i < parameters.size(); ++i) values.emplace(sde.parameters[i], parameters[i]);
-    if (!(expr::evaluate(condition.positive, values) > 0))
-      fail(Status::usage, "/parameters: the density needs {}, which the start does not meet ({})",
-           condition.text, at);
-  }
-  std::vector<double> each(data.transitions());
-  likelihood.per_transition(parameters, each.data());
-  const auto bad = static_cast<std::size_t>(
-      std::count_if(each.begin(), each.end(), [](double l) { return !std::isfinite(l); }));
-  if (bad == each.size() || bad == 0)
-    fail(Status::usage,
-         "/parameters: the likelihood is not finite at the start ({}); start from other values", at);
-  const auto first = static_cast<std::size_t>(
-      std::find_if(each.begin(), each.end(), [](double l) { return !std::isfinite(l); }) - each.begin());
-  const std::size_t row = data.observation_before(first);
-  std::string states;
-  for (std::size_t d = 0; d < data.dimension(); ++d)
-    states += fmt::format("{}{} = {:.6g}", d ? ", " : "", data.states()[d], data.column(d)[row]);
-  fail(Status::bad_data,
-       "{}: the density of the transition from here is not finite ({}; {} of {} transitions at the "
-       "start {}); remove what lies outside the SDE's domain or start from other values",
-       data.describe(row), states, bad, each.size(), at);
-}
 
 // The log-likelihood with its sign turned, in the optimiser's coordinates.
 SmoothFunction objective(const Likelihood& likelihood, const ParameterSpace& space) {
@@ -127,78 +55,6 @@ bool ran_away(const MinimizeResult& end, const ParameterSpace& space) {
     if (held[i] && !space.bound_is_given(i, end.y[at] <= space.box().lower[at])) return true;
   }
   return false;
-}
-
-// Standard errors, covariance and identifiability at the optimum, in natural units.
-void add_uncertainty(const Likelihood& likelihood, const ParameterSpace& space, const VectorXd& y,
-                     const std::vector<bool>& held, double quantile, FitResult& result) {
-  const std::vector<double> parameters = space.natural(y);
-  LikelihoodValue second, scores;
-  likelihood.evaluate(parameters, 2, second);
-  likelihood.evaluate_scores(parameters, scores);
-  const auto k = static_cast<Index>(space.size());
-  std::vector<Index> loose;
-  for (Index i = 0; i < k; ++i)
-    if (!held[static_cast<std::size_t>(i)]) loose.push_back(i);
-  const auto m = static_cast<Index>(loose.size());
-  MatrixXd information(m, m), products(m, m);
-  VectorXd unit(m);
-  for (Index i = 0; i < m; ++i) {
-    for (Index j = 0; j < m; ++j) {
-      information(i, j) =
-          -second.hessian(loose[static_cast<std::size_t>(i)], loose[static_cast<std::size_t>(j)]);
-      products(i, j) =
-          scores.score_product(loose[static_cast<std::size_t>(i)], loose[static_cast<std::size_t>(j)]);
-    }
-  }
-  for (Index i = 0; i < m; ++i) unit[i] = information(i, i) > 0 ? 1 / std::sqrt(information(i, i)) : 1;
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(unit.asDiagonal() * information * unit.asDiagonal());
-
-  // A direction without curvature: the likelihood does not change along it, and the parameters in it are not
-  // determined.
-  constexpr double kFlat = 1e-10;
-  std::vector<bool> identified(space.size(), true);
-  VectorXd inverse(m);
-  for (Index e = 0; e < m; ++e) {
-    const double curvature = solver.eigenvalues()[e];
-    inverse[e] = curvature > kFlat ? 1 / curvature : 0;
-    if (curvature > kFlat) continue;
-    std::string names;
-    for (Index i = 0; i < m; ++i) {
-      if (std::fabs(solver.eigenvectors()(i, e)) < 0.05) continue;
-      const auto p = static_cast<std::size_t>(loose[static_cast<std::size_t>(i)]);
-      identified[p] = false;
-      names += (names.empty() ? "" : ", ") + space.free()[p].name;
-    }
-    result.warnings.push_back(
-        names.find(',') == std::string::npos
-            ? fmt::format("the data do not determine {}: the likelihood does not change with it; fix it",
-                          names)
-            : fmt::format("the data do not determine {} together: the likelihood is flat along a "
-                          "combination of them; fix one",
-                          names));
-  }
-  const MatrixXd covariance =
-      unit.asDiagonal() * (solver.eigenvectors() * inverse.asDiagonal() * solver.eigenvectors().transpose()) *
-      unit.asDiagonal();
-  const MatrixXd robust = covariance * products * covariance;
-
-  result.covariance = MatrixXd::Constant(k, k, kNaN);
-  for (Index i = 0; i < m; ++i) {
-    const auto a = static_cast<std::size_t>(loose[static_cast<std::size_t>(i)]);
-    for (Index j = 0; j < m; ++j) {
-      const auto b = static_cast<std::size_t>(loose[static_cast<std::size_t>(j)]);
-      if (identified[a] && identified[b])
-        result.covariance(static_cast<Index>(a), static_cast<Index>(b)) = covariance(i, j);
-    }
-    Estimate& estimate = result.estimates[a];
-    estimate.identified = identified[a];
-    if (!identified[a]) continue;
-    estimate.se = std::sqrt(covariance(i, i));
-    estimate.se_robust = std::sqrt(robust(i, i));
-    estimate.low = estimate.value - quantile * estimate.se;
-    estimate.high = estimate.value + quantile * estimate.se;
-  }
 }
 
 void add_diagnostics(const Likelihood& likelihood, const std::vector<double>& parameters, FitResult& result) {

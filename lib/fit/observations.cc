@@ -47,8 +47,9 @@ void Observations::add(const std::string& name, std::span<const double> time, st
       ++transitions_;
     }
     for (std::size_t d = 0; d < dimension; ++d) columns_[d].push_back(value[i * dimension + d]);
+    if (time_.size() == start || rows_.back().second + (time_.size() - rows_.back().first) != i)
+      rows_.emplace_back(time_.size(), i);
     time_.push_back(time[i]);
-    row_.push_back(i);
   }
   if (time_.size() > start) {
     first_.push_back(start);
@@ -118,7 +119,10 @@ void Observations::gather(std::size_t first, std::size_t count, TransitionLanes&
 std::string Observations::describe(std::size_t observation) const {
   const auto next = std::upper_bound(first_.begin(), first_.end(), observation);
   const auto s = static_cast<std::size_t>(next - first_.begin()) - 1;
-  return fmt::format("{} (t = {:.10g})", place(names_[s], row_[observation]), time_[observation]);
+  const auto after = std::upper_bound(rows_.begin(), rows_.end(), observation,
+                                      [](std::size_t value, const auto& row) { return value < row.first; });
+  const auto& [first, row] = *(after - 1);
+  return fmt::format("{} (t = {:.10g})", place(names_[s], row + (observation - first)), time_[observation]);
 }
 
 }  // namespace sde

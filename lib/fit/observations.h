@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/block.h"
@@ -61,7 +62,9 @@ class Observations {
   std::vector<std::string> states_;
   std::vector<std::vector<double>> columns_;  // [state][observation]
   std::vector<double> time_;
-  std::vector<std::size_t> row_;  // where the observation stood in its series
+  // (observation, its row) of each one that follows a missing row or begins a series; rows count on from
+  // there.
+  std::vector<std::pair<std::size_t, std::size_t>> rows_;
   std::vector<std::size_t>
       first_;  // observation that each series starts at; a series without one is left out
   std::vector<std::string> names_;
