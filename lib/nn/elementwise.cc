@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <cmath>
+#include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nn/elementwise.cc"
@@ -22,34 +23,29 @@ using simd::HWY_NAMESPACE::NegFma;
 using F = hn::ScalableTag<float>;
 using V = hn::Vec<F>;
 
-// e^x for |x| <= 87, to 2 ulp: x = n ln 2 + r, a Taylor polynomial in r, 2^n added to the exponent.
-HWY_INLINE V exp_bounded(F d, V x) {
+// e^-x for |x| <= 87, to 2 ulp: x = -n ln 2 + r, a minimax polynomial of e^-r, 2^n added to the exponent. n
+// comes from the last bits of a sum with 1.5 * 2^23; even and odd powers are apart, so that fewer operations
+// wait for another.
+HWY_INLINE V exp_minus(F d, V x) {
   const hn::RebindToSigned<F> di;
-  const V n = hn::Round(hn::Mul(x, Const(d, 1.4426950408889634)));
-  V r = NegFma(n, Const(d, 0.693145751953125), x);
-  r = NegFma(n, Const(d, 1.428606765330187e-06), r);
-  const V p = Horner(d, r, 1.0, 1.0, 0.5, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720);
-  return hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::ConvertTo(di, n))));
-}
-
-// 1 / x for 1 <= x < 2^126, to 2 ulp: an estimate from the exponent and two steps of third order. Division
-// would take longer than all the rest of an activation.
-HWY_INLINE V reciprocal(F d, V x) {
-  const hn::RebindToSigned<F> di;
-  V y = hn::BitCast(d, hn::Sub(hn::Set(di, 0x7EF311C7), hn::BitCast(di, x)));
-  for (int i = 0; i < 2; ++i) {
-    const V e = NegFma(x, y, Const(d, 1));
-    y = Fma(y, Fma(e, e, e), y);
-  }
-  return y;
+  const V shift = Const(d, 12582912.0);
+  const V shifted = NegFma(x, Const(d, 1.4426950408889634), shift);
+  const V n = hn::Sub(shifted, shift);
+  V r = Fma(n, Const(d, 0.693145751953125), x);
+  r = Fma(n, Const(d, 1.428606765330187e-06), r);
+  const V r2 = hn::Mul(r, r);
+  const V even = Horner(d, r2, 1.0000000718665698, 0.49998892659253513, 0.04191562946887292);
+  const V odd = Horner(d, r2, -0.9999996910693363, -0.16667576542506063, -0.008297619508049633);
+  const V p = Fma(r, odd, even);
+  return hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
 }
 
 // Below -80, where it is less than 2e-35, it stays at that value. `complement` receives 1 - sigmoid(x)
 // without cancellation.
 HWY_INLINE V sigmoid(F d, V x, V* complement = nullptr) {
   // The bounds come first: the second operand is what a comparison with NaN returns.
-  const V e = exp_bounded(d, Lesser(Const(d, 80), Greater(Const(d, -80), hn::Neg(x))));
-  const V s = reciprocal(d, hn::Add(Const(d, 1), e));
+  const V e = exp_minus(d, Lesser(Const(d, 80), Greater(Const(d, -80), x)));
+  const V s = hn::Div(Const(d, 1), hn::Add(Const(d, 1), e));
   if (complement) *complement = hn::Mul(e, s);
   return s;
 }
@@ -87,7 +83,7 @@ struct Tanh {
 // max(x, 0) + log(1 + u), u = e^{-|x|}, by the series of 2 artanh(u / (2 + u)).
 struct Softplus {
   HWY_INLINE V operator()(F d, V x, V* slope) const {
-    const V u = exp_bounded(d, Greater(Const(d, -80), hn::Neg(hn::Abs(x))));
+    const V u = exp_minus(d, Lesser(Const(d, 80), hn::Abs(x)));
     const V s = hn::Div(u, hn::Add(u, Const(d, 2))), s2 = hn::Mul(s, s);
     const V log =
         hn::Mul(hn::Add(s, s), Horner(d, s2, 1.0, 1.0 / 3, 1.0 / 5, 1.0 / 7, 1.0 / 9, 1.0 / 11, 1.0 / 13));
@@ -173,31 +169,83 @@ void scale_f64(double* x, const double* y, size_t rows, size_t row, size_t perio
   scale_any(x, y, rows, row, period);
 }
 
-template <class T>
-HWY_INLINE void row_sums_any(BlockView<const T> x, T* out) {
-  const hn::ScalableTag<T> d;
-  constexpr size_t N = hn::MaxLanes(hn::ScalableTag<T>());
+// The first and the second half of a vector added, down to 128 bits.
+template <class D>
+HWY_INLINE auto fold(D d, hn::Vec<D> v) {
+  if constexpr (hn::MaxLanes(D()) * sizeof(hn::TFromD<D>) > 16) {
+    const hn::Half<D> half;
+    return fold(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  } else {
+    (void)d;
+    return v;
+  }
+}
+
+// Sixteen partial sums, the second half added to the first until one is left, whatever the width of a vector.
+template <class T, class Vec, size_t kParts>
+HWY_INLINE T sum_of_parts(Vec (&sum)[kParts]) {
+  for (size_t half = kParts / 2; half; half /= 2) {
+    for (size_t k = 0; k < half; ++k) sum[k] = hn::Add(sum[k], sum[k + half]);
+  }
+  auto v = fold(hn::ScalableTag<T>(), sum[0]);
+  if constexpr (sizeof(T) == 4) {
+    v = hn::Add(v, hn::Shuffle1032(v));
+    return hn::GetLane(hn::Add(v, hn::Shuffle2301(v)));
+  } else {
+    return hn::GetLane(hn::Add(v, hn::Shuffle01(v)));
+  }
+}
+
+template <bool kScale, class T>
+HWY_INLINE void row_sums_any(BlockView<T> x, const std::remove_const_t<T>* y, std::remove_const_t<T>* out) {
+  using Value = std::remove_const_t<T>;
+  const hn::ScalableTag<Value> d;
+  constexpr size_t N = hn::MaxLanes(hn::ScalableTag<Value>());
   constexpr size_t parts = kLaneQuantum / N;
   for (size_t r = 0; r < x.rows; ++r) {
-    const T* row = x.row(r);
+    T* row = x.row(r);
     hn::Vec<decltype(d)> sum[parts];
     for (size_t k = 0; k < parts; ++k) sum[k] = hn::Zero(d);
     for (size_t i = 0; i < x.lanes; i += kLaneQuantum) {
-      for (size_t k = 0; k < parts; ++k) sum[k] = hn::Add(sum[k], hn::Load(d, row + i + k * N));
+      for (size_t k = 0; k < parts; ++k) {
+        auto v = hn::Load(d, row + i + k * N);
+        if constexpr (kScale) {
+          v = hn::Mul(v, hn::Load(d, y + r * x.lanes + i + k * N));
+          hn::Store(v, d, row + i + k * N);
+        }
+        sum[k] = hn::Add(sum[k], v);
+      }
     }
-    HWY_ALIGN T part[kLaneQuantum];
-    for (size_t k = 0; k < parts; ++k) hn::Store(sum[k], d, part + k * N);
-    for (size_t width = kLaneQuantum / 2; width; width /= 2) {
-      for (size_t i = 0; i < width; ++i) part[i] += part[i + width];
-    }
-    out[r] += part[0];
+    out[r] += sum_of_parts<Value>(sum);
   }
 }
 void row_sums_f32(BlockView<const float> x, float* out) {
-  row_sums_any(x, out);
+  row_sums_any<false>(x, x.data, out);
 }
 void row_sums_f64(BlockView<const double> x, double* out) {
-  row_sums_any(x, out);
+  row_sums_any<false>(x, x.data, out);
+}
+void scaled_sums_f32(BlockView<float> x, const float* y, float* out) {
+  row_sums_any<true>(x, y, out);
+}
+void scaled_sums_f64(BlockView<double> x, const double* y, double* out) {
+  row_sums_any<true>(x, y, out);
+}
+
+double sum_of_squares_f32(const float* x, size_t n) {
+  const hn::ScalableTag<double> d;
+  const hn::Rebind<float, decltype(d)> narrow;
+  constexpr size_t N = hn::MaxLanes(hn::ScalableTag<double>());
+  constexpr size_t parts = kLaneQuantum / N;
+  hn::Vec<decltype(d)> sum[parts];
+  for (size_t k = 0; k < parts; ++k) sum[k] = hn::Zero(d);
+  for (size_t i = 0; i < n; i += kLaneQuantum) {
+    for (size_t k = 0; k < parts; ++k) {
+      const auto v = hn::PromoteTo(d, hn::Load(narrow, x + i + k * N));
+      sum[k] = Fma(v, v, sum[k]);
+    }
+  }
+  return sum_of_parts<double>(sum);
 }
 
 void adam_f32(const AdamStep& s, size_t n, const float* gradient, float* parameter, float* first,
@@ -244,6 +292,9 @@ HWY_EXPORT(scale_f32);
 HWY_EXPORT(scale_f64);
 HWY_EXPORT(row_sums_f32);
 HWY_EXPORT(row_sums_f64);
+HWY_EXPORT(scaled_sums_f32);
+HWY_EXPORT(scaled_sums_f64);
+HWY_EXPORT(sum_of_squares_f32);
 HWY_EXPORT(adam_f32);
 HWY_EXPORT(add_f32);
 
@@ -312,23 +363,22 @@ void add_row_sums(BlockView<const double> x, double* out) {
   HWY_DYNAMIC_DISPATCH(row_sums_f64)(x, out);
 }
 
+template <>
+void scale_and_add_row_sums(BlockView<float> x, const float* y, float* out) {
+  HWY_DYNAMIC_DISPATCH(scaled_sums_f32)(x, y, out);
+}
+template <>
+void scale_and_add_row_sums(BlockView<double> x, const double* y, double* out) {
+  HWY_DYNAMIC_DISPATCH(scaled_sums_f64)(x, y, out);
+}
+
 void adam(const AdamStep& step, std::size_t n, const float* gradient, float* parameter, float* first,
           float* second, float* ema) {
   HWY_DYNAMIC_DISPATCH(adam_f32)(step, n, gradient, parameter, first, second, ema);
 }
 
 double sum_of_squares(const float* x, std::size_t n) {
-  double part[16] = {};
-  std::size_t i = 0;
-  for (; i + 16 <= n; i += 16) {
-    for (std::size_t k = 0; k < 16; ++k)
-      part[k] += static_cast<double>(x[i + k]) * static_cast<double>(x[i + k]);
-  }
-  for (; i < n; ++i) part[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  for (std::size_t width = 8; width; width /= 2) {
-    for (std::size_t k = 0; k < width; ++k) part[k] += part[k + width];
-  }
-  return part[0];
+  return HWY_DYNAMIC_DISPATCH(sum_of_squares_f32)(x, n);
 }
 
 void add_to(const float* from, float* to, std::size_t n) {

@@ -22,6 +22,10 @@ void scale_by(T* x, const T* y, std::size_t rows, std::size_t row, std::size_t p
 template <class T>
 void add_row_sums(BlockView<const T> x, T* out);
 
+// The two at once: x *= y, then out[i] += the sum of row i. The rows of x are contiguous.
+template <class T>
+void scale_and_add_row_sums(BlockView<T> x, const T* y, T* out);
+
 // sines and cosines of 2 pi frequency[j] t: rows j and count + j of `out`.
 void time_features(const float* t, std::size_t lanes, const float* frequency, std::size_t count, float* out);
 void time_features(const double* t, std::size_t lanes, const double* frequency, std::size_t count,
@@ -43,7 +47,7 @@ struct AdamStep {
 void adam(const AdamStep& step, std::size_t n, const float* gradient, float* parameter, float* first,
           float* second, float* ema);
 
-// sum of squares in f64, in an order of its own that is always the same.
+// Sum of squares in f64; n and x as for adam.
 double sum_of_squares(const float* x, std::size_t n);
 
 // to += from

@@ -24,7 +24,7 @@ Frame<T>::Frame(const Network& network, std::size_t lanes, std::size_t tangents,
             network.value_rows_ * lanes * (1 + (slopes ? 1 : 0) + tangents + (gradients ? 1 : 0)) +
             round_up_lanes(network.fold_rows_) + lanes + kLaneQuantum +
             4 * lanes * std::max<std::size_t>(1, tangents);
-  if (gradients) memory_ += round_up_lanes(network.widest_) * lanes;
+  if (gradients) memory_ += round_up_lanes(network.widest_ + network.inputs_) * lanes;
 }
 
 template <class T>
@@ -40,7 +40,7 @@ void Frame<T>::place(T* memory) {
   if (tangent_count_) tangents_ = take(all * tangent_count_);
   if (keep_gradients_) {
     gradients_ = take(all);
-    transposed_ = take(round_up_lanes(net_->widest_) * lanes_);
+    transposed_ = take(round_up_lanes(net_->widest_ + net_->inputs_) * lanes_);
   }
   uniform_values_ = take(net_->value_rows_ * kLaneQuantum);
   fold_ = take(round_up_lanes(net_->fold_rows_));
@@ -71,23 +71,21 @@ void Frame<T>::prepare(const T* theta, T t) {
     }
     T* fold = fold_ + layer.fold;
     std::copy_n(theta + bias.offset, rows, fold);
-    for (const auto& [v, w] : layer.terms) {
-      if (!is_uniform(v)) continue;
-      const Parameter& weight = net_->parameters_[w];
-      T* out = value(layer.out);  // free until forward()
-      multiply({.m = rows,
-                .n = kLaneQuantum,
-                .k = net_->values_[v].rows,
-                .a = theta + weight.offset,
-                .a_row = weight.stride,
-                .a_col = 1,
-                .b = value(v),
-                .ldb = kLaneQuantum,
-                .c = out,
-                .ldc = kLaneQuantum,
-                .row_start = fold});
-      for (std::size_t i = 0; i < rows; ++i) fold[i] = out[i * kLaneQuantum];
-    }
+    if (!layer.joined || !net_->values_[0].rows) continue;
+    const Parameter& weight = net_->parameters_[layer.weight];
+    T* out = value(layer.out);  // free until forward()
+    multiply({.m = rows,
+              .n = kLaneQuantum,
+              .k = net_->values_[0].rows,
+              .a = theta + weight.offset,
+              .a_row = weight.stride,
+              .a_col = 1,
+              .b = value(0),
+              .ldb = kLaneQuantum,
+              .c = out,
+              .ldc = kLaneQuantum,
+              .row_start = fold});
+    for (std::size_t i = 0; i < rows; ++i) fold[i] = out[i * kLaneQuantum];
   }
 }
 
@@ -97,27 +95,24 @@ void Frame<T>::linear(const Layer& layer, const T* theta) {
   const bool all_uniform = is_uniform(layer.out);
   const std::size_t n = all_uniform ? kLaneQuantum : lanes_;
   T* out = value(layer.out);
-  const T* bias =
-      uniform_ && !all_uniform ? fold_ + layer.fold : theta + net_->parameters_[layer.bias].offset;
-  bool started = false;
-  for (const auto& [v, w] : layer.terms) {
-    if (is_uniform(v) && !all_uniform) continue;
-    const Parameter& weight = net_->parameters_[w];
+  const bool folded = uniform_ && !all_uniform;
+  const T* bias = folded ? fold_ + layer.fold : theta + net_->parameters_[layer.bias].offset;
+  // Where the part of time is in the bias, the columns after it are left.
+  const std::size_t skipped = folded && layer.joined ? net_->values_[0].rows : 0;
+  if (layer.columns > skipped) {
+    const Parameter& weight = net_->parameters_[layer.weight];
     multiply({.m = rows,
               .n = n,
-              .k = net_->values_[v].rows,
-              .a = theta + weight.offset,
+              .k = layer.columns - skipped,
+              .a = theta + weight.offset + skipped,
               .a_row = weight.stride,
               .a_col = 1,
-              .b = value(v),
+              .b = value(folded && layer.joined ? layer.in[1] : layer.in[0]),
               .ldb = n,
               .c = out,
               .ldc = n,
-              .row_start = started ? nullptr : bias,
-              .accumulate = started});
-    started = true;
-  }
-  if (!started) {
+              .row_start = bias});
+  } else {
     for (std::size_t i = 0; i < rows; ++i) std::fill_n(out + i * n, n, bias[i]);
   }
   if (layer.activation != Activation::identity) {
@@ -264,23 +259,18 @@ void Frame<T>::push(const T* theta) {
       const T *a = tangent(layer.in[0]), *b = tangent(layer.in[1]);
       for (std::size_t i = 0; i < rows * ld; ++i) out[i] = a[i] + b[i];
     } else {
-      bool started = false;
-      for (const auto& [v, w] : layer.terms) {
-        if (net_->values_[v].time_only) continue;
-        const Parameter& weight = net_->parameters_[w];
-        multiply({.m = rows,
-                  .n = ld,
-                  .k = net_->values_[v].rows,
-                  .a = theta + weight.offset,
-                  .a_row = weight.stride,
-                  .a_col = 1,
-                  .b = tangent(v),
-                  .ldb = ld,
-                  .c = out,
-                  .ldc = ld,
-                  .accumulate = started});
-        started = true;
-      }
+      const Parameter& weight = net_->parameters_[layer.weight];
+      const std::size_t v = layer.joined ? layer.in[1] : layer.in[0];
+      multiply({.m = rows,
+                .n = ld,
+                .k = net_->values_[v].rows,
+                .a = theta + weight.offset + (weight.columns - net_->values_[v].rows),
+                .a_row = weight.stride,
+                .a_col = 1,
+                .b = tangent(v),
+                .ldb = ld,
+                .c = out,
+                .ldc = ld});
       if (layer.activation != Activation::identity) scale_by(out, slope(layer.out), rows, ld, lanes_);
     }
   }
@@ -291,36 +281,42 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, std:
                                bool with_input) {
   const std::size_t rows = net_->values_[layer.out].rows, L = lanes_;
   T* d = gradient(layer.out);
-  if (layer.activation != Activation::identity) scale_by(d, slope(layer.out), rows, L, L);
-  add_row_sums(BlockView<const T>{d, rows, L, L}, into + net_->parameters_[layer.bias].offset);
-  for (const auto& [v, w] : layer.terms) {
-    const Parameter& weight = net_->parameters_[w];
-    transpose(value(v), weight.columns, L, L, transposed_, weight.stride);
-    multiply({.m = rows,
-              .n = weight.stride,
-              .k = L,
-              .a = d,
-              .a_row = L,
-              .a_col = 1,
-              .b = transposed_,
-              .ldb = weight.stride,
-              .c = into + weight.offset,
-              .ldc = weight.stride,
-              .accumulate = true});
-    if (v == 0 || (v == 1 && !with_input)) continue;  // features of time, the data
-    multiply({.m = weight.columns,
-              .n = L,
-              .k = rows,
-              .a = theta + weight.offset,
-              .a_row = 1,
-              .a_col = weight.stride,
-              .b = d,
-              .ldb = L,
-              .c = gradient(v),
-              .ldc = L,
-              .accumulate = seen[v] != 0});
-    seen[v] = 1;
+  T* bias = into + net_->parameters_[layer.bias].offset;
+  const BlockView<T> block{d, rows, L, L};
+  if (layer.activation != Activation::identity) {
+    scale_and_add_row_sums(block, slope(layer.out), bias);
+  } else {
+    add_row_sums<T>(block, bias);
   }
+  if (!layer.columns) return;
+  const Parameter& weight = net_->parameters_[layer.weight];
+  transpose(value(layer.in[0]), weight.columns, L, L, transposed_, weight.stride);
+  multiply({.m = rows,
+            .n = weight.stride,
+            .k = L,
+            .a = d,
+            .a_row = L,
+            .a_col = 1,
+            .b = transposed_,
+            .ldb = weight.stride,
+            .c = into + weight.offset,
+            .ldc = weight.stride,
+            .accumulate = true});
+  const std::size_t v = layer.joined ? layer.in[1] : layer.in[0];
+  if (v == 0 || (v == 1 && !with_input)) return;  // features of time, the data
+  const std::size_t first = weight.columns - net_->values_[v].rows;
+  multiply({.m = net_->values_[v].rows,
+            .n = L,
+            .k = rows,
+            .a = theta + weight.offset + first,
+            .a_row = 1,
+            .a_col = weight.stride,
+            .b = d,
+            .ldb = L,
+            .c = gradient(v),
+            .ldc = L,
+            .accumulate = seen[v] != 0});
+  seen[v] = 1;
 }
 
 template <class T>

@@ -25,26 +25,22 @@ std::size_t Network::add_parameter(Parameter p) {
   return parameters_.size() - 1;
 }
 
-std::size_t Network::add_linear(const std::string& name, const std::vector<std::size_t>& in, std::size_t rows,
-                                Activation activation, bool zero) {
+std::size_t Network::add_linear(const std::string& name, std::size_t in, std::size_t rows,
+                                Activation activation, bool zero, bool joined) {
   Layer layer;
   layer.kind = Kind::linear;
   layer.activation = activation;
-  std::size_t fan_in = 0;
-  bool time_only = true;
-  for (const std::size_t value : in) fan_in += values_[value].rows;
-  const double deviation = zero || !fan_in ? 0 : 1 / std::sqrt(static_cast<double>(fan_in));
-  for (const std::size_t value : in) {
-    if (!values_[value].rows) continue;
-    time_only = time_only && values_[value].time_only;
-    const bool beside = values_[value].time_only && in.size() > 1;
-    Parameter weight{
-        .name = name + (beside ? "/W_time" : "/W"), .rows = rows, .columns = values_[value].rows};
-    weight.deviation = deviation;
-    layer.terms.push_back({value, add_parameter(std::move(weight))});
+  layer.in[0] = in;
+  layer.in[1] = 1;
+  layer.joined = joined;
+  layer.columns = values_[in].rows + (joined ? values_[1].rows : 0);
+  if (layer.columns) {
+    Parameter weight{.name = name + "/W", .rows = rows, .columns = layer.columns};
+    weight.deviation = zero ? 0 : 1 / std::sqrt(static_cast<double>(layer.columns));
+    layer.weight = add_parameter(std::move(weight));
   }
   layer.bias = add_parameter({.name = name + "/b", .rows = 1, .columns = rows, .vector = true});
-  layer.out = add_value(rows, time_only);
+  layer.out = add_value(rows, values_[in].time_only && !joined);
   layer.fold = fold_rows_;
   fold_rows_ += rows;
   layers_.push_back(layer);
@@ -56,7 +52,7 @@ std::size_t Network::add_norm(const std::string& name, std::size_t in) {
   Layer layer;
   layer.kind = Kind::norm;
   layer.in[0] = in;
-  layer.in[1] = add_linear(name, {0}, 2 * rows, Activation::identity, true);
+  layer.in[1] = add_linear(name, 0, 2 * rows, Activation::identity, true);
   layer.out = add_value(rows, false);
   layers_.push_back(layer);
   return layer.out;
@@ -79,17 +75,17 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
            features);
     }
   }
-  const std::size_t time = add_value(features, true), x = add_value(inputs, false);
+  const std::size_t time = add_value(features, true);
+  add_value(inputs, false);
   std::size_t h;
   if (options.type == NetworkType::mlp) {
-    h = x;
+    h = time;
     for (std::size_t i = 0; i < options.hidden.size(); ++i) {
-      h = add_linear("layer" + std::to_string(i), i ? std::vector{h} : std::vector{time, x},
-                     options.hidden[i], options.activation);
+      h = add_linear("layer" + std::to_string(i), h, options.hidden[i], options.activation, false, i == 0);
     }
   } else {
     const std::size_t width = options.hidden.front();
-    h = add_linear("input", {time, x}, width, Activation::identity);
+    h = add_linear("input", time, width, Activation::identity, false, true);
     for (std::size_t i = 0; i < options.hidden.size(); ++i) {
       if (options.hidden[i] != width) {
         fail(Status::usage, "/network/hidden: residual blocks must all have one width (got {} and {})", width,
@@ -97,8 +93,8 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
       }
       const std::string name = "block" + std::to_string(i);
       const std::size_t n = add_norm(name + "/norm", h);
-      const std::size_t u = add_linear(name + "/up", {n}, width, options.activation);
-      const std::size_t v = add_linear(name + "/down", {u}, width, Activation::identity, true);
+      const std::size_t u = add_linear(name + "/up", n, width, options.activation);
+      const std::size_t v = add_linear(name + "/down", u, width, Activation::identity, true);
       Layer add;
       add.kind = Kind::add;
       add.in[0] = h;

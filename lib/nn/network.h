@@ -90,26 +90,24 @@ class Network {
     bool time_only = false;            // does not depend on x
   };
   enum class Kind { linear, norm, add };
-  struct Term {
-    std::size_t value, weight;
-  };
   struct Layer {
     Kind kind;
     std::size_t out;
-    // linear: out = act(bias + sum of weight times value), values of time first; norm: out =
-    // normalised(in[0]) (1 + gain)
-    // + shift, gain and shift the halves of in[1]; add: out = in[0] + in[1].
-    std::vector<Term> terms;
+    // linear: out = act(bias + weight in[0]), or in[0] and the rows of in[1] after it where `joined` (values
+    // 0 and 1, side by side in memory); norm: out = normalised(in[0]) (1 + gain) + shift, gain and shift the
+    // halves of in[1]; add: out = in[0] + in[1].
     std::size_t in[2] = {0, 0};
-    std::size_t bias = 0;
+    bool joined = false;
+    std::size_t columns = 0;  // linear: rows of its input; 0: bias alone
+    std::size_t weight = 0, bias = 0;
     Activation activation = Activation::identity;
     std::size_t fold = 0;  // linear: where its bias with the terms of time is kept
   };
 
   std::size_t add_value(std::size_t rows, bool time_only);
   std::size_t add_parameter(Parameter p);
-  std::size_t add_linear(const std::string& name, const std::vector<std::size_t>& in, std::size_t rows,
-                         Activation activation, bool zero = false);
+  std::size_t add_linear(const std::string& name, std::size_t in, std::size_t rows, Activation activation,
+                         bool zero = false, bool joined = false);
   std::size_t add_norm(const std::string& name, std::size_t in);
 
   NetworkOptions options_;

@@ -53,7 +53,7 @@ const std::vector<SamplerTraits>& samplers() {
       {"euler", "Euler on the probability-flow ODE", 1000, 1, false},
       {"heun", "Heun, second order, on the probability-flow ODE", 50, 2, false},
       {"rk45", "Dormand-Prince 5(4) on the probability-flow ODE, steps adapted for each sample", 0, 0, false},
-      {"ddim", "exact in the state between evaluations of the score (Song, Meng & Ermon 2021)", 50, 1, true},
+      {"ddim", "exact in the state between evaluations of the score (Song, Meng & Ermon 2021)", 250, 1, true},
   };
   return table;
 }

@@ -94,7 +94,10 @@ TEST(Elementwise, EveryTargetHasTheSameBits) {
       keep(slope.data(), 4 * n);
     }
     add_row_sums<float>(x.view(), sums.data());
+    scale_and_add_row_sums<float>(x.view(), slope.data(), sums.data());
     keep(sums.data(), 4);
+    const double squares = sum_of_squares(slope.data(), 4 * n);
+    all.push_back(static_cast<float>(squares));
     const AlignedVector<float> frequency = {0.3f, 17.0f};
     AlignedVector<float> features(4 * n), m(n, 0.1f), v(n, 0.2f), ema(n, 0.3f);
     time_features(x.row(0), n, frequency.data(), 2, features.data());
@@ -126,8 +129,18 @@ TEST(Elementwise, RowSumsAndSumOfSquares) {
   }
   add_row_sums<double>(x.view(), out);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(out[i], expected[i], 1e-12);
-  const float values[19] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19};
-  EXPECT_EQ(sum_of_squares(values, 19), 2470);
+  AlignedVector<float> values(32, 0.0f);
+  for (int i = 0; i < 19; ++i) values[static_cast<std::size_t>(i)] = static_cast<float>(i + 1);
+  EXPECT_EQ(sum_of_squares(values.data(), 32), 2470);
+  StateBlock<double> scaled = x;
+  double sums[3] = {};
+  scale_and_add_row_sums<double>(scaled.view(), x.row(0), sums);
+  for (std::size_t i = 0; i < 3; ++i) {
+    double square = 0;
+    for (std::size_t l = 0; l < 80; ++l) square += x.row(i)[l] * x.row(i)[l];
+    EXPECT_NEAR(sums[i], square, 1e-12);
+    EXPECT_EQ(scaled.row(i)[7], x.row(i)[7] * x.row(i)[7]);
+  }
 }
 
 TEST(Optimizer, AdamFollowsItsRecursion) {
