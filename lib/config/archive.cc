@@ -75,7 +75,7 @@ class Reader final : public Archive {
     const std::vector<std::string>& known = stack_.back().known;
     for (const auto& [key, value] : at().items()) {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-      if (contains({"$comment", "$schema", "name", "description"}, key)) continue;  // for people
+      if (contains({"$comment", "$schema", "name", "description", "source"}, key)) continue;  // for people
       error(fmt::format("unknown key \"{}\"{}", key, suggestion(key, known)));
     }
   }

@@ -304,11 +304,22 @@ void embed_model(Document& document, const std::string& pointer, const std::vect
 
 FoundSde find_sde(const Document& document, const std::string& pointer) {
   FoundSde found{{}, document, pointer};
-  embed_model(found.document, pointer, {DocumentKind::sde});
-  if (!found.document.json().at(Json::json_pointer(pointer)).is_object()) {
+  if (pointer.empty() && document_kind(document.json()) == DocumentKind::result &&
+      document.json().contains("sde")) {
+    found.pointer = "/sde";
+  }
+  embed_model(found.document, found.pointer, {DocumentKind::sde});
+  if (!found.document.json().at(Json::json_pointer(found.pointer)).is_object()) {
     found.document.error(pointer, "holds no SDE; expected an SDE document or a fit");
   }
-  found.sde = read_sde(found.document, pointer);
+  // What stands in a configuration has been validated with it.
+  if (pointer.empty()) {
+    if (const auto problem =
+            find_problem(found.document.json().at(Json::json_pointer(found.pointer)), "sde")) {
+      found.document.error(found.pointer + problem->pointer, problem->sentence);
+    }
+  }
+  found.sde = read_sde(found.document, found.pointer);
   return found;
 }
 

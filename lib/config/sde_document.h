@@ -25,7 +25,8 @@ void embed_model(Document& document, const std::string& pointer, const std::vect
                  const ModelInput& model);
 
 // The SDE at `pointer` with the place it stands in, for messages about its expressions; a name there is
-// looked up first.
+// looked up first. With the pointer "", the document is a model of its own: an SDE document or a fit, not yet
+// validated.
 struct FoundSde {
   SdeDocument sde;
   Document document;

@@ -122,6 +122,11 @@ TEST(Models, NamesInAConfigurationAreReplacedByWhatTheyName) {
   EXPECT_EQ(read_sde(data, "/sde").states[0].initial.data, folder + "x0.h5");
   EXPECT_EQ(data.at("/sde/initial/x/data"), folder + "ou.json: at /initial/x/data");
 
+  // A model of its own is validated here.
+  EXPECT_EQ(find_sde(read_model(folder + "fit.json").document, "").sde.parameters.at(0).second, 2);
+  EXPECT_EQ(sentence_of([] { find_sde(Document(parse_json("{\"state\": 1}", "a.json"), "a.json", ""), ""); }),
+            "a.json: missing key \"drift\"");
+
   Document score(parse_json(R"({"sde": "@two-gaussians"})", "sim.json"), "sim.json", "");
   EXPECT_EQ(sentence_of([&] { embed_model(score, "/sde", {DocumentKind::sde}); }),
             "@two-gaussians: is a score document; expected an SDE document");

@@ -29,23 +29,6 @@ const std::vector<Problem>& standard_problems() {
   return table;
 }
 
-std::vector<std::uint64_t> levels(const cli::Context& context) {
-  if (!context.values().has("levels")) return ConvergenceOptions{}.steps;
-  std::vector<std::uint64_t> result;
-  std::string text = context.values().text("levels");
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t comma = std::min(text.find(',', at), text.size());
-    const std::string item = text.substr(at, comma - at);
-    char* end = nullptr;
-    const unsigned long long n = std::strtoull(item.c_str(), &end, 10);
-    if (item.empty() || *end || n == 0)
-      fail(Status::usage, "--levels: whole numbers of steps separated by commas (got \"{}\")", text);
-    result.push_back(n);
-    at = comma + 1;
-  }
-  return result;
-}
-
 std::string slope_text(const std::optional<Slope>& slope) {
   if (!slope) return fmt::format("{:>20}", "not resolved");
   return fmt::format("{:5.2f} [{:5.2f}, {:5.2f}]", slope->value, slope->low, slope->high);
@@ -100,7 +83,7 @@ void add_panel(cli::Figure& figure, const std::string& title, const ConvergenceR
 
 }  // namespace
 
-Outcome convergence(cli::Context& context) {
+Outcome convergence(cli::Context& context, const BenchOptions& asked) {
   std::vector<std::pair<std::string, StrongSolution>> cases;
   for (const std::string& model : context.arguments("CASE")) {
     StrongSolution solution;
@@ -126,15 +109,13 @@ Outcome convergence(cli::Context& context) {
     const TimeDocument time = found.sde.time.value_or(TimeDocument{});
     options.start = time.start;
     options.end = time.end;
-    options.steps = levels(context);
-    options.paths = static_cast<std::uint64_t>(context.values().integer("paths", 1 << 16));
+    options.steps = asked.levels;
+    options.paths = asked.paths.value_or(options.paths);
     options.seed = context.seed();
-    options.confidence = context.values().number("confidence", 0.95);
-    if (!(options.confidence > 0 && options.confidence < 1))
-      fail(Status::usage, "--confidence: must lie between 0 and 1 (got {})", options.confidence);
+    options.confidence = asked.confidence;
     const StrongSolution known = solution.empty() ? known_solution(equation) : solution;
 
-    std::vector<std::string> names = context.values().list("method");
+    std::vector<std::string> names = asked.methods;
     const bool chosen = !names.empty();
     if (!chosen)
       names = standard ? std::vector<std::string>{"euler-maruyama", "milstein", "heun"} : method_names();

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/suggest.h"
+#include "config/locate.h"
 #include "io/file.h"
 #include "io/hdf5.h"
 #include "io/provenance.h"
@@ -39,15 +40,19 @@ cli::ToolInfo describe() {
       {"sde-bench check fit.h5 && echo whole", "is the file whole?"},
   };
   info.formats = {io::OutputForm::json, io::OutputForm::hdf5};
+  info.schema = "bench";
   cli::Options& o = info.options;
-  o.choice("method", "", method_names(), "method to measure (convergence); default: every one that fits")
+  o.choice("method", "/methods", method_names(),
+           "method to measure (convergence); default: every one that fits")
       .repeatable();
-  o.list("levels", "", "numbers of steps, each dividing the largest (convergence)")
-      .value_name("N,N,...")
-      .default_text("32,64,128,256,512");
-  o.integer("paths", "", "number of paths").letter('N').value_name("N").default_text("65536");
-  o.number("confidence", "", "level of the intervals (convergence)").default_text("0.95");
-  o.integer("repeats", "", "runs of which the best counts (throughput)").default_text("5");
+  o.list("levels", "/levels", "numbers of steps, each dividing the largest (convergence)")
+      .value_name("N,N,...");
+  o.integer("paths", "/paths", "number of paths")
+      .letter('N')
+      .value_name("N")
+      .default_text("65536 for convergence");
+  o.number("confidence", "/confidence", "level of the intervals (convergence)");
+  o.integer("repeats", "/repeats", "runs of which the best counts (throughput)");
   return info;
 }
 
@@ -97,11 +102,13 @@ int run(cli::Context& context) {
     bench::check(context);
     return 0;
   }
+  bench::BenchOptions options;
+  context.read(options);
   bench::Outcome outcome;
   if (suite == "convergence") {
-    outcome = bench::convergence(context);
+    outcome = config::locate(context.config(), "", [&] { return bench::convergence(context, options); });
   } else if (suite == "throughput") {
-    outcome = bench::throughput(context);
+    outcome = bench::throughput(context, options);
   } else {
     fail(Status::usage, "unknown suite \"{}\"{}", suite, suggestion(suite, kSuites));
   }

@@ -7,8 +7,29 @@
 #include <vector>
 
 #include "cli/tool.h"
+#include "solve/convergence.h"
 
 namespace sde::bench {
+
+// schemas/bench.schema.json
+struct BenchOptions {
+  std::vector<std::string> methods;  // to measure the order of; empty: every one that fits
+  std::vector<std::uint64_t> levels = ConvergenceOptions{}.steps;
+  std::optional<std::uint64_t> paths;  // absent: the suite's own number
+  double confidence = ConvergenceOptions{}.confidence;
+  std::uint64_t repeats = 5;
+  std::uint64_t seed = 0;
+
+  template <class V>
+  void visit(V& v) {
+    v("methods", methods);
+    v("levels", levels);
+    v("paths", paths);
+    v("confidence", confidence);
+    v("repeats", repeats);
+    v("seed", seed);
+  }
+};
 
 // One line of the result: a figure, and where there is a target, whether it is met.
 struct Run {
@@ -27,9 +48,9 @@ struct Outcome {
 };
 
 // Strong and weak orders of methods on models.
-Outcome convergence(cli::Context& context);
+Outcome convergence(cli::Context& context, const BenchOptions& options);
 // Rates of random numbers and of whole simulations, statistics only.
-Outcome throughput(cli::Context& context);
+Outcome throughput(cli::Context& context, const BenchOptions& options);
 // Whether files are whole and readable; silent. Returns the exit status by throwing for the first that is
 // not.
 void check(cli::Context& context);

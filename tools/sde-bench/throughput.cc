@@ -140,7 +140,7 @@ Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths) {
 
 }  // namespace
 
-Outcome throughput(cli::Context& context) {
+Outcome throughput(cli::Context& context, const BenchOptions& asked) {
   std::vector<std::string> known = {"normals", "normals_f32"};
   for (const Case& c : kCases) known.emplace_back(c.name);
   std::vector<std::string> wanted = context.arguments("CASE");
@@ -148,8 +148,7 @@ Outcome throughput(cli::Context& context) {
     if (std::find(known.begin(), known.end(), name) == known.end())
       fail(Status::usage, "unknown case \"{}\"{}", name, suggestion(name, known));
   if (wanted.empty()) wanted = known;
-  const std::int64_t repeats = context.values().integer("repeats", 5);
-  if (repeats < 1) fail(Status::usage, "--repeats: must be >= 1 (got {})", repeats);
+  const auto repeats = static_cast<std::int64_t>(asked.repeats);
 
   Outcome outcome;
   outcome.text = fmt::format("{} thread{}, {} instructions\n", context.threads(),
@@ -166,10 +165,7 @@ Outcome throughput(cli::Context& context) {
       outcome.runs.push_back(normals_f32(repeats));
     } else {
       for (const Case& c : kCases)
-        if (name == c.name)
-          outcome.runs.push_back(simulation(c, repeats,
-                                            static_cast<std::uint64_t>(context.values().integer(
-                                                "paths", static_cast<std::int64_t>(c.paths)))));
+        if (name == c.name) outcome.runs.push_back(simulation(c, repeats, asked.paths.value_or(c.paths)));
     }
     const Run& run = outcome.runs.back();
     outcome.text +=
