@@ -5,7 +5,9 @@
 
 namespace sde::nn {
 
-inline constexpr std::size_t kTapeLanes = 96;  // so many lanes keep the values of usual networks in the cache
+// So many lanes keep the values of usual networks in the cache: a multiple of three AVX-512 vectors, and one
+// vector more for what is left.
+inline constexpr std::size_t kTapeLanes = 64, kTapeStep = 48;
 
 // Fill input() and time(), run forward, fill output_gradient(), run backward.
 template <class T>

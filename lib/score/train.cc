@@ -134,8 +134,10 @@ double Trainer::step() {
     std::fill(w.gradients[g].begin(), w.gradients[g].end(), 0.0f);
     w.loss[g] = 0;
     const std::uint64_t end = std::min<std::uint64_t>(options_.batch, (g + 1) * kGroup);
-    for (std::uint64_t first = g * kGroup; first < end; first += nn::kTapeLanes) {
-      const auto used = static_cast<std::size_t>(std::min<std::uint64_t>(nn::kTapeLanes, end - first));
+    std::size_t used = 0;
+    for (std::uint64_t first = g * kGroup; first < end; first += used) {
+      const std::uint64_t left = end - first;
+      used = left <= nn::kTapeLanes ? static_cast<std::size_t>(left) : nn::kTapeStep;
       batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), data_, rows_);
       w.loss[g] += batch.loss(state_.network.weights.data(), used, w.gradients[g].data(), scale);
     }
