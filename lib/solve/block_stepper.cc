@@ -269,6 +269,8 @@ class BlockStepper final : public Stepper {
 std::unique_ptr<Stepper> make_stepper(std::shared_ptr<const Sde> sde, const Method& method) {
   const std::string reason = refusal(method, sde->calculus(), sde->noise_kind());
   if (!reason.empty()) fail(Status::usage, "/solver/method: {}", reason);
+  if (method.family != MethodFamily::explicit_sde && method.family != MethodFamily::explicit_ode)
+    fail(Status::usage, "/solver/method: {} needs an SDE given by expressions", method.name);
   if (std::string(method.name) == "milstein" && !sde->has_milstein_term())
     fail(Status::usage,
          "/solver/method: milstein needs the derivative of the diffusion, which this SDE does not have");

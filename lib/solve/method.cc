@@ -56,6 +56,12 @@ const std::vector<Method>& methods() {
        1.5, 3, false, "Roessler 2010, SRI2W1"},
       {"sosri", "SRI with a large region of stability, Ito", explicit_sde, true, false, diagonal, 0, 1.5, 1.5,
        1.5, 2, false, "Rackauckas & Nie 2018"},
+      {"implicit-euler", "drift-implicit Euler-Maruyama, for stiff drifts, Ito", implicit, true, false,
+       general, 0.5, 0.5, 1, 1, 1, false, "Kloeden & Platen 1992, eq. 12.2.2"},
+      {"trapezoidal", "drift-implicit with theta = 1/2, for stiff drifts, Ito", implicit, true, false,
+       general, 0.5, 0.5, 1, 1, 2, false, "Kloeden & Platen 1992, eq. 12.2.3"},
+      {"baoab", "splitting of Langevin dynamics", splitting, true, true, additive, 0, 0, 1, 2, 2, false,
+       "Leimkuhler & Matthews 2013"},
       {"exact", "draws from the exact transition law: OU, GBM, CIR", exact, true, true, general, 0, 0, 0, 0,
        0, false, "Glasserman 2003, chapter 3"},
       {"euler", "explicit Euler for an ODE", explicit_ode, true, true, none, 0, 0, 0, 0, 1, false,
@@ -105,7 +111,8 @@ std::string refusal(const Method& method, Calculus calculus, NoiseKind kind) {
   if (allows(method, calculus, kind)) return "";
   std::vector<std::string> fitting;
   for (const Method& other : methods())
-    if (other.family != MethodFamily::exact && allows(other, calculus, kind))
+    if (other.family != MethodFamily::exact && other.family != MethodFamily::splitting &&
+        allows(other, calculus, kind))
       fitting.emplace_back(other.name);
   const std::string reason =
       fits(kind, method.most_general)

@@ -14,6 +14,8 @@ namespace sde {
 enum class MethodFamily {
   explicit_sde,  // a scheme of lib/solve/scheme.h, driven by Brownian increments
   explicit_ode,  // the same without noise
+  implicit,      // solves for the next state
+  splitting,     // for an SDE of a particular form
   exact,         // draws from the transition law
 };
 

@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "expr/program.h"
 #include "sde/law.h"
-#include "solve/exact.h"
 #include "solve/scheme_table.h"
+#include "solve/special.h"
 #include "solve/stepper.h"
 
 namespace sde {
@@ -277,6 +277,9 @@ std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& m
   if (method.family == MethodFamily::exact) return make_exact_stepper(sde);
   const std::string reason = refusal(method, sde.calculus, sde.noise_kind);
   if (!reason.empty()) fail(Status::usage, "/solver/method: {}", reason);
+  if (method.family == MethodFamily::splitting) return make_baoab_stepper(sde);
+  if (method.family == MethodFamily::implicit)
+    return make_theta_stepper(sde, std::string(method.name) == "trapezoidal" ? 0.5 : 1);
   SymbolicAlgebra algebra(sde);
   auto result = find_scheme<SymbolicAlgebra>(method, sde.noise_kind)(algebra);
   SymbolicStep step{std::move(result.next), std::move(result.error), std::move(result.memory),

@@ -1,6 +1,7 @@
 // sde-simulate: paths of an SDE or ODE.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "cli/tool.h"
@@ -21,11 +22,14 @@ cli::ChoiceTable method_table() {
       "METHODS", {{"auto", "chooses by calculus, noise and what is known about the law, and says why"}}};
   for (const Method& m : methods()) {
     std::string claim;
-    if (m.family == MethodFamily::explicit_sde) {
-      claim = fmt::format("; strong order {}", m.strong_general);
-      if (m.strong_commutative != m.strong_general)
+    if (m.weak_order > 0) {
+      const double first = m.strong_general > 0       ? m.strong_general
+                           : m.strong_commutative > 0 ? m.strong_commutative
+                                                      : m.strong_additive;
+      claim = fmt::format("; strong order {}", first);
+      if (m.strong_commutative > first)
         claim += fmt::format(" ({} where noise commutes)", m.strong_commutative);
-      if (m.strong_additive != m.strong_commutative)
+      if (m.strong_additive > std::max(first, m.strong_commutative))
         claim += fmt::format(" ({} where it is additive)", m.strong_additive);
       claim += fmt::format(", weak order {}", m.weak_order);
     } else if (m.family == MethodFamily::explicit_ode) {

@@ -102,7 +102,9 @@ std::vector<std::pair<std::string, std::string>> describe_plan(const SdeExpressi
                                                                const Schedule& schedule) {
   std::vector<std::pair<std::string, std::string>> rows = {
       {"method", fmt::format("{} ({})", choice.method->name, choice.reason)},
-      {"noise", fmt::format("{}, {}", to_string(equation.noise_kind), to_string(equation.calculus))}};
+      {"noise", equation.noises.empty()
+                    ? std::string("none: an ODE")
+                    : fmt::format("{}, {}", to_string(equation.noise_kind), to_string(equation.calculus))}};
   if (solved.calculus != equation.calculus)
     rows.emplace_back("converted",
                       fmt::format("to {} for {}", to_string(solved.calculus), choice.method->name));
@@ -220,9 +222,12 @@ void Report::draw(const EnsembleResult& result) const {
 std::string Report::text(const EnsembleResult& result, double seconds) const {
   const std::string steps =
       schedule_.adaptive ? "adaptive steps" : fmt::format("{} steps", schedule_.grid.steps);
-  std::string out = fmt::format("{}: {} paths, {} by {} ({} noise), {:.3g} s",
-                                document_.name.empty() ? "sde" : document_.name, result.paths, steps,
-                                choice_.method->name, to_string(equation_.noise_kind), seconds);
+  std::string out =
+      fmt::format("{}: {} paths, {} by {} ({}), {:.3g} s", document_.name.empty() ? "sde" : document_.name,
+                  result.paths, steps, choice_.method->name,
+                  equation_.noises.empty() ? std::string("no noise")
+                                           : fmt::format("{} noise", to_string(equation_.noise_kind)),
+                  seconds);
   if (seconds > 0 && !schedule_.adaptive)
     out += fmt::format(", {:.3g} M path-steps/s", static_cast<double>(result.path_steps) / seconds / 1e6);
   out += fmt::format("\nat t = {:g}\n", schedule_.grid.end());

@@ -1,0 +1,22 @@
+// Steppers that are no explicit scheme.
+#pragma once
+
+#include <memory>
+
+#include "solve/exact.h"
+#include "solve/stepper.h"
+
+namespace sde {
+
+// y = x + h ((1 - theta) f(t, x) + theta f(t + h, y)) + G(t, x) dW (Kloeden & Platen 1992, eq. 12.2.3), theta
+// in [0, 1]; 1 is the drift-implicit Euler method. Newton's iteration with the symbolic Jacobian; a path on
+// which it does not converge in 25 iterations becomes not finite.
+std::unique_ptr<Stepper> make_theta_stepper(const SdeExpressions& sde, double theta);
+
+// Langevin dynamics dq = M p dt, dp = (F(q, t) - gamma p) dt + S dW by the splitting BAOAB (Leimkuhler &
+// Matthews 2013): half a kick, half a drift, the exact Ornstein-Uhlenbeck flow, half a drift, half a kick.
+// Positions are the states without noise. Throws Error(Status::usage) where the SDE has another form, saying
+// what is in the way.
+std::unique_ptr<Stepper> make_baoab_stepper(const SdeExpressions& sde);
+
+}  // namespace sde
