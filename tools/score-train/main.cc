@@ -38,6 +38,7 @@ cli::ToolInfo describe() {
   };
   info.schema = "train";
   info.takes_config = true;
+  info.model_kinds = {config::DocumentKind::training};
   info.formats = {io::OutputForm::hdf5};
   info.output_required = true;
   info.resumes = true;
