@@ -241,7 +241,13 @@ int run(int argc, char** argv, const ToolInfo& info, const std::function<int(Con
   }
   if (state.merge.empty()) require_arguments(info, parsed);
   check_standard_input(values, parsed.arguments);
-  if (const char* target = std::getenv("SDE_SIMD")) set_target(target);
+  if (const char* target = std::getenv("SDE_SIMD")) {
+    try {
+      set_target(target);
+    } catch (const Error& e) {
+      fail(e.status(), "SDE_SIMD: {}", e.what());
+    }
+  }
   state.threads = choose_threads(values);
   const tbb::global_control threads(tbb::global_control::max_allowed_parallelism,
                                     static_cast<std::size_t>(state.threads));

@@ -75,14 +75,13 @@ edit() {
 @test "CSV with a ragged row names the line" {
   printf 'time,x\n0,1\n1\n2,3\n' >ragged.csv
   fails_with 65 sde-fit ou.json ragged.csv
-  assert_output --regexp 'ragged.csv.*line 3'
+  assert_output --partial 'ragged.csv:3: has 1 cell where the header has 2'
 }
 
 @test "CSV with text in a number column names line and column" {
   printf 'time,x\n0,1\n1,abc\n2,3\n' >text.csv
   fails_with 65 sde-fit ou.json text.csv
-  assert_output --regexp 'text.csv.*line 3'
-  assert_output --partial 'abc'
+  assert_output --partial 'text.csv:3: column "x": must be a number (got "abc")'
 }
 
 @test "an empty CSV file, and one with a header alone" {
@@ -214,9 +213,9 @@ edit() {
 }
 
 @test "a dt that does not divide the interval shortens the last step and says so" {
-  run --separate-stderr -0 sde-simulate ou.json --dt 0.3 -N 10
+  run --separate-stderr -0 sde-simulate ou.json --dt 0.3 --save 2 -N 10
   assert_regex "$stderr" 'last step'
-  run --separate-stderr -0 sde-simulate ou.json --dt 0.25 -N 10
+  run --separate-stderr -0 sde-simulate ou.json --dt 0.25 --save 5 -N 10
   refute_regex "$stderr" 'last step'
 }
 
@@ -227,13 +226,10 @@ edit() {
   assert_output --partial '/time'
 }
 
-@test "more memory or disk than there is is refused before the start" {
-  fails_with 2 sde-simulate ou.json -N 1000000000000 --dt 1e-6 --save 1000001 -o big.h5
-}
-
 @test "a method outside its claim, and one that does not exist" {
-  fails_with 2 sde-simulate @heston --method milstein
-  assert_output --partial 'milstein'
+  fails_with 2 sde-simulate @gbm --method sra1
+  assert_output --partial 'sra1'
+  assert_output --partial 'diagonal noise'
   assert_output --partial 'euler-maruyama'
   fails_with 2 sde-simulate @ou --method milstien
   assert_output --partial 'milstein'

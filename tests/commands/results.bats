@@ -74,8 +74,13 @@ print("largest difference", worst)
 assert worst < 1e-3'
 }
 
+@test "DDIM in 50 uniform steps shrinks a normal law to .472628, as its recursion says" {
+  sde-sample @gaussian -N 100000 --sampler ddim --steps 50 --seed 6 --json >out.json
+  json '.nfe == 50 and (.std[0] - 0.472628 | fabs) < 4 * 0.4726 / (2 * 100000 | sqrt)' out.json
+}
+
 @test "samplers agree on the moments of the mixture" {
-  for sampler in euler_maruyama heun rk45 ddim; do
+  for sampler in euler_maruyama heun rk45 'ddim --steps 500'; do
     sde-sample mixture.json -N 20000 --sampler $sampler --seed 4 --json >out.json
     # Means 0 within five standard errors; variances 4.25 and 0.25 within 4 %.
     json '(.mean[0] | fabs) < 0.075 and (.mean[1] | fabs) < 0.02 and
