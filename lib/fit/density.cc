@@ -52,7 +52,11 @@ TransitionDensity make_density(const SdeExpressions& given, const std::string& n
       return found[0];
     }
     found = make_euler_density(sde, why_not);
-    if (found.empty()) fail(Status::usage, "/density: no density applies: {}; {}", not_exact, why_not);
+    if (found.empty())
+      fail(Status::usage,
+           "/diffusion: no transition density applies: the law is not known, for {}, and euler needs {}, but "
+           "{}",
+           not_exact, find_density("euler")->conditions, why_not);
     found[0].reason = "the transition law is not known: " + not_exact;
     return found[0];
   }

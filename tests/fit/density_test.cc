@@ -199,6 +199,15 @@ TEST(EulerDensity, RefusesAComponentWithoutNoise) {
     EXPECT_EQ(error.status(), Status::usage);
     EXPECT_STREQ(error.what(), "/density: \"euler\" is for noise in every component, but \"x\" has none");
   }
+  try {
+    make_density(parse_document(document), "auto");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "/diffusion: no transition density applies: the law is not known, for \"x\" is not driven by "
+        "one noise of its own, and euler needs noise in every component, but \"x\" has none");
+  }
   // The same noise in both: singular as well.
   document.states[0].diffusion = {{"w", "2*c"}};
   EXPECT_THROW(make_density(parse_document(document), "euler"), Error);
