@@ -67,6 +67,16 @@ void LikelihoodWriter::write(std::uint64_t first, std::span<const double> value,
   impl_->hdf5->write_rows("/loglik/nfe", first, nfe);
 }
 
+void LikelihoodWriter::transitions(std::span<const double> value, std::span<const std::uint64_t> first) {
+  if (first.size() != impl_->n + 1 || first.back() != value.size()) {
+    fail(Status::bug, "{}: {} transitions do not fit {} data", impl_->name(), value.size(), impl_->n);
+  }
+  if (!impl_->hdf5) return;
+  impl_->hdf5->write("/loglik/transition", value, {value.size()}, {"transition"});
+  impl_->hdf5->attribute("/loglik/transition", "unit", "nat");
+  impl_->hdf5->write("/loglik/first_transition", first, {first.size()}, {"datum"});
+}
+
 void LikelihoodWriter::attribute(const std::string& name, double value) {
   if (impl_->hdf5) impl_->hdf5->attribute("/", name, value);
 }

@@ -25,6 +25,9 @@ class LikelihoodWriter {
   // Equal lengths. stderr of an exact value is 0.
   void write(std::uint64_t first, std::span<const double> value, std::span<const double> standard_error,
              std::span<const double> nfe);
+  // Parts that a datum's value is the sum of, as the transitions of a series: /loglik/transition, and where
+  // those of each datum begin, /loglik/first_transition [n + 1]. Not in CSV.
+  void transitions(std::span<const double> value, std::span<const std::uint64_t> first);
   void attribute(const std::string& name,
                  double value);  // of the root: a mean, a term of the error budget; not in CSV
   void finish();

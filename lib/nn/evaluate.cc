@@ -12,11 +12,21 @@ constexpr std::size_t kChunkWithTangents = 192;
 constexpr std::size_t kMostTangents = 32;  // at a time; with more, values are computed anew for every group
 }  // namespace
 
+static std::size_t chunk_lanes(std::size_t tangents, std::size_t lanes) {
+  const std::size_t chunk =
+      tangents ? kChunkWithTangents / (1 + tangents) / kLaneQuantum * kLaneQuantum : kChunk;
+  return std::min(std::max(chunk, kLaneQuantum), lanes);
+}
+
+std::size_t Network::memory_bytes(std::size_t lanes) const {
+  const std::size_t tangents = std::min(kMostTangents, inputs_);
+  return Frame<float>(*this, chunk_lanes(tangents, lanes), tangents, true, false).memory() * sizeof(float);
+}
+
 template <class T, class Before, class After>
 static void for_chunks(const Network& network, const T* theta, Time<T> t, BlockView<const T> x,
                        std::size_t tangents, Workspace<T>& workspace, Before before, After after) {
-  std::size_t chunk = tangents ? kChunkWithTangents / (1 + tangents) / kLaneQuantum * kLaneQuantum : kChunk;
-  chunk = std::min(std::max(chunk, kLaneQuantum), x.lanes);
+  const std::size_t chunk = chunk_lanes(tangents, x.lanes);
   Frame<T> frame(network, chunk, tangents, tangents > 0, false);
   if (workspace.memory.size() < frame.memory()) workspace.memory.resize(frame.memory());
   frame.place(workspace.memory.data());

@@ -61,6 +61,9 @@ class Network {
   std::size_t weights() const;                           // numbers that training moves, without padding
   double flops() const;                                  // of one evaluation of one lane
 
+  // Of the f32 workspace for blocks of `lanes`, with tangents.
+  std::size_t memory_bytes(std::size_t lanes) const;
+
   // theta from N(0, deviation^2), a pure function of (seed, parameter, element). The last layer starts at
   // zero, so that an untrained network is zero.
   void initialise(std::uint64_t seed, float* theta) const;

@@ -65,6 +65,9 @@ class MixtureModel final : public ScoreModel {
   void score_and_product(BlockTime t, ConstBlock x, ConstBlock v, Block score, Block product,
                          SdeWorkspace& workspace) const override;
 
+  double workspace_bytes(std::size_t lanes) const override {
+    return 8.0 * static_cast<double>((9 + 4 * dimension_) * lanes);
+  }
   // ln p_t(x) at one time; t = 0 is the distribution itself (its covariances must then be positive definite).
   bool log_density(double t, ConstBlock x, double* out, SdeWorkspace& workspace) const override;
 

@@ -38,6 +38,8 @@ class ScoreModel {
   // And its Jacobian times v.
   virtual void score_and_product(BlockTime t, ConstBlock x, ConstBlock v, Block score, Block product,
                                  SdeWorkspace& workspace) const = 0;
+  // Bytes of workspace that a block of `lanes` takes.
+  virtual double workspace_bytes(std::size_t lanes) const = 0;
   // ln p_t of the noised data where it is known; false where it is not.
   virtual bool log_density(double t, ConstBlock x, double* out, SdeWorkspace& workspace) const {
     (void)t, (void)x, (void)out, (void)workspace;

@@ -80,6 +80,11 @@ void NetworkModel::evaluate(Want want, BlockTime t, ConstBlock x, const ConstBlo
   }
 }
 
+double NetworkModel::workspace_bytes(std::size_t lanes) const {
+  return static_cast<double>((4 * dimension() + 2) * lanes * sizeof(float) + 3 * lanes * sizeof(double)) +
+         static_cast<double>(network_.memory_bytes(lanes) + theta_.size() * sizeof(float));
+}
+
 void NetworkModel::score(BlockTime t, ConstBlock x, Block score, SdeWorkspace& workspace) const {
   evaluate(Want::score, t, x, nullptr, score, nullptr, nullptr, workspace);
 }

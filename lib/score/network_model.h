@@ -22,6 +22,7 @@ class NetworkModel final : public ScoreModel {
                             SdeWorkspace& workspace) const override;
   void score_and_product(BlockTime t, ConstBlock x, ConstBlock v, Block score, Block product,
                          SdeWorkspace& workspace) const override;
+  double workspace_bytes(std::size_t lanes) const override;
 
  private:
   enum class Want { score, divergence, product };

@@ -135,4 +135,10 @@ SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions
   return result;
 }
 
+double sampling_memory(const ScoreModel& model, unsigned threads) {
+  // A state, its normals and about nine vectors of a step; finished blocks wait for their turn.
+  const double block = 8.0 * static_cast<double>(kSampleBlock * model.dimension());
+  return threads * (model.workspace_bytes(kSampleBlock) + 20 * block) + 2 * threads * block;
+}
+
 }  // namespace sde

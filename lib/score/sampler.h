@@ -128,4 +128,7 @@ SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions
                     std::uint64_t first_id, const std::function<void(const SampleBlock&)>& sink,
                     const Hooks& hooks = {});
 
+// Memory that sample() takes at its largest, in bytes.
+double sampling_memory(const ScoreModel& model, unsigned threads);
+
 }  // namespace sde

@@ -99,6 +99,7 @@ class Forgetful final : public ScoreModel {
                          SdeWorkspace& w) const override {
     model_->score_and_product(t, x, v, s, p, w);
   }
+  double workspace_bytes(std::size_t lanes) const override { return model_->workspace_bytes(lanes); }
 
  private:
   std::shared_ptr<const ScoreModel> model_;

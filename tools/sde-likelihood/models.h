@@ -31,6 +31,8 @@ int run_sde(cli::Context& context);
 struct LikelihoodReport {
   std::string model, unit;  // "data" or "series"
   std::vector<double> value, standard_error, nfe;
+  std::vector<double> transition;               // SDEs: values of the parts, if any
+  std::vector<std::uint64_t> first_transition;  // of each series, and their number
   LikelihoodResult result;
   double seconds = 0;
 };

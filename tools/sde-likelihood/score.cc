@@ -46,9 +46,9 @@ int run_score(cli::Context& context) {
   if (context.dry_run()) {
     config::Plan plan;
     plan.paths = data.n;
-    plan.memory_bytes =
-        8.0 * static_cast<double>(data.n * D +
-                                  kLikelihoodBlock * D * 64 * static_cast<std::size_t>(context.threads()));
+    plan.memory_bytes = 8.0 * static_cast<double>(data.n * D) +
+                        context.threads() * (found.model->workspace_bytes(kLikelihoodBlock) +
+                                             8.0 * 20 * static_cast<double>(kLikelihoodBlock * (D + 1)));
     plan.output_bytes = store ? 24.0 * static_cast<double>(data.n) + 20e3 : 0;
     plan.more = {{"model", fmt::format("{}, {} dimensions", found.name, D)},
                  {"steps", "adaptive, chosen for every datum"}};
@@ -92,6 +92,7 @@ int finish(cli::Context& context, const LikelihoodReport& report, config::Summar
     io::LikelihoodWriter writer(context.output().path, context.output().form, report.value.size(),
                                 context.provenance(), context.output().options());
     writer.write(0, report.value, report.standard_error, report.nfe);
+    if (!report.first_transition.empty()) writer.transitions(report.transition, report.first_transition);
     writer.attribute("mean", r.mean);
     writer.attribute("stderr", r.standard_error);
     writer.finish();

@@ -32,7 +32,7 @@ int run_sde(cli::Context& context) {
   const std::vector<std::string> states = found.sde.state_names();
   const std::vector<std::size_t> columns = io::match_columns(data, states);
   Observations observations(states);
-  std::vector<std::size_t> first;  // transition at which each series begins
+  std::vector<std::uint64_t> first;  // transition at which each series begins
   try {
     for (std::size_t n = 0; n < data.n; ++n) {
       std::vector<double> time, value;
@@ -78,6 +78,8 @@ int run_sde(cli::Context& context) {
       ++report.result.non_finite;
     }
   }
+  report.transition = each;
+  report.first_transition = first;
   report.standard_error.assign(data.n, 0.0);
   report.nfe.assign(data.n, 0.0);
   report.result.n = data.n;

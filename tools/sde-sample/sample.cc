@@ -1,0 +1,99 @@
+#include "sample.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cli/plot.h"
+
+namespace sde {
+namespace {
+
+constexpr std::size_t kShown = 5000;
+constexpr std::size_t kPanels = 16;
+
+}  // namespace
+
+bool stores(const cli::Context& context) {
+  return context.output().given() && context.output().form != io::OutputForm::json;
+}
+
+double output_bytes(std::uint64_t n, std::size_t dimension) {
+  return static_cast<double>(n) * 8.0 * static_cast<double>(dimension + 1) + 20e3;
+}
+
+SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, std::uint64_t n)
+    : context_(context), columns_(std::move(columns)) {
+  if (!stores(context)) return;
+  io::SamplesLayout layout;
+  layout.n = n;
+  layout.columns = columns_;
+  writer_ = std::make_unique<io::SamplesWriter>(context.output().path, context.output().form, layout,
+                                                context.provenance(), context.output().options());
+}
+
+void SampleSink::add(std::uint64_t first, std::span<const double> values) {
+  if (writer_) writer_->write(first, values);
+  const std::size_t room = kShown * columns_.size() - shown_.size();
+  if (context_.plot().empty() || !room) return;
+  shown_.insert(shown_.end(), values.begin(),
+                values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), room)));
+}
+
+// Two columns are drawn against each other, others as one histogram each.
+void SampleSink::draw(const std::string& model) const {
+  const std::size_t D = columns_.size(), n = shown_.size() / D;
+  const auto column = [&](std::size_t i) {
+    std::vector<double> values;
+    for (std::size_t k = 0; k < n; ++k) values.push_back(shown_[k * D + i]);
+    return values;
+  };
+  cli::Figure figure;
+  figure.title = fmt::format("{} samples of {}", n, model);
+  if (D == 2) {
+    cli::Panel panel;
+    panel.x_label = columns_[0];
+    panel.y_label = columns_[1];
+    cli::Series& points = panel.points(column(0), column(1));
+    points.opacity = 0.5;
+    points.width = n > 1000 ? 0.3 : 0.6;
+    figure.panels.push_back(std::move(panel));
+  } else {
+    for (std::size_t i = 0; i < std::min(D, kPanels); ++i) {
+      cli::Panel panel;
+      panel.x_label = columns_[i];
+      panel.y_label = "density";
+      panel.histogram(column(i));
+      figure.panels.push_back(std::move(panel));
+    }
+  }
+  cli::draw(figure, context_.plot(), context_.output().force);
+}
+
+int SampleSink::finish(const SampleSummary& made) {
+  if (writer_) {
+    writer_->nfe(made.nfe);
+    writer_->finish();
+  }
+  if (!context_.plot().empty()) draw(made.model);
+  std::vector<double> mean, deviation;
+  for (const Moments& m : made.moments) {
+    mean.push_back(m.mean);
+    deviation.push_back(std::sqrt(m.variance()));
+  }
+  config::Summary summary;
+  summary.set("/kind", "sample").set("/n", made.n).set("/nfe", made.nfe).set("/seconds", made.seconds);
+  summary.set("/sampler", made.sampler).set("/mean", mean).set("/std", deviation).set("/grid", made.grid);
+  summary.set("/columns", columns_).set("/non_finite", made.non_finite).set("/seed", context_.seed());
+  summary.set("/threads", context_.threads());
+  std::string text = fmt::format("{}: {} samples by {}", made.model, made.n, made.sampler);
+  if (made.nfe > 0) text += fmt::format(", {:g} evaluations of the score each", made.nfe);
+  text += fmt::format(", {:.3g} s\n  {:<12}  {:>14}  {:>14}\n", made.seconds, "", "mean", "std. deviation");
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    text += fmt::format("  {:<12}  {:>14.8g}  {:>14.8g}\n", columns_[i], mean[i], deviation[i]);
+  }
+  return context_.finish(summary, text);
+}
+
+}  // namespace sde

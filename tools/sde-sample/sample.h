@@ -1,0 +1,48 @@
+// The two kinds of model that sde-sample takes, and what becomes of samples.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/tool.h"
+#include "io/samples.h"
+#include "stats/moments.h"
+
+namespace sde {
+
+int sample_score(cli::Context& context);
+int sample_sde(cli::Context& context);
+
+// What is known when all samples are made.
+struct SampleSummary {
+  std::string model, sampler;
+  std::uint64_t n = 0, non_finite = 0;
+  double nfe = 0, seconds = 0;
+  std::vector<Moments> moments;  // [D]
+  std::vector<double> grid;      // times of the sampler
+};
+
+// Writes samples where -o was given, and keeps the first ones for a picture.
+class SampleSink {
+ public:
+  SampleSink(cli::Context& context, std::vector<std::string> columns, std::uint64_t n);
+
+  // [samples][D] from id `first` on; one call at a time.
+  void add(std::uint64_t first, std::span<const double> values);
+  int finish(const SampleSummary& summary);
+
+ private:
+  void draw(const std::string& model) const;
+
+  cli::Context& context_;
+  std::vector<std::string> columns_;
+  std::unique_ptr<io::SamplesWriter> writer_;
+  std::vector<double> shown_;
+};
+
+bool stores(const cli::Context& context);  // samples themselves, not only a summary
+double output_bytes(std::uint64_t n, std::size_t dimension);
+
+}  // namespace sde
