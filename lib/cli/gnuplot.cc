@@ -117,6 +117,39 @@ std::string range(const std::optional<std::pair<double, double>>& limits) {
   return limits ? fmt::format("[{:.9g}:{:.9g}]", limits->first, limits->second) : "[*:*]";
 }
 
+// The corner of the panel that hides the fewest points behind the key.
+const char* key_corner(const Panel& panel) {
+  const auto scaled = [](double v, bool log) { return log ? std::log10(v) : v; };
+  double low[2] = {HUGE_VAL, HUGE_VAL}, high[2] = {-HUGE_VAL, -HUGE_VAL};
+  const auto each_point = [&](const auto& visit) {
+    for (const Series& s : panel.series) {
+      for (const std::vector<double>* y : {&s.y, s.mark == Mark::band ? &s.y2 : nullptr}) {
+        for (std::size_t i = 0; y != nullptr && i < y->size() && i < s.x.size(); ++i) {
+          const double p[2] = {scaled(s.x[i], panel.log_x), scaled((*y)[i], panel.log_y)};
+          if (std::isfinite(p[0]) && std::isfinite(p[1])) visit(p);
+        }
+      }
+    }
+  };
+  each_point([&](const double* p) {
+    for (int axis : {0, 1}) {
+      low[axis] = std::min(low[axis], p[axis]);
+      high[axis] = std::max(high[axis], p[axis]);
+    }
+  });
+  std::array<std::size_t, 4> hidden{};  // top left, top right, bottom right, bottom left
+  each_point([&](const double* p) {
+    const double x = (p[0] - low[0]) / (high[0] - low[0]), y = (p[1] - low[1]) / (high[1] - low[1]);
+    const bool left = x<0.45, right = x> 0.55, top = y > 0.6, bottom = y < 0.4;
+    hidden[0] += left && top;
+    hidden[1] += right && top;
+    hidden[2] += right && bottom;
+    hidden[3] += left && bottom;
+  });
+  constexpr std::array kCorners = {"top left", "top right", "bottom right", "bottom left"};
+  return kCorners[static_cast<std::size_t>(std::min_element(hidden.begin(), hidden.end()) - hidden.begin())];
+}
+
 std::string panel_settings(const Panel& panel) {
   std::string out = "unset logscale\n";
   out += panel.title.empty() ? "unset title\n" : fmt::format("set title {}\n", quoted(panel.title));
@@ -131,9 +164,9 @@ std::string panel_settings(const Panel& panel) {
   if (panel.bare) {
     out += "unset border\nunset tics\nunset colorbox\nunset key\nset yrange [*:*] reverse\n";
   } else {
-    out +=
-        "set border 3 lc rgb '#444444'\nset tics out nomirror\nset key top left reverse Left samplen 2 "
-        "opaque\n";
+    out += fmt::format(
+        "set border 3 lc rgb '#444444'\nset tics out nomirror\nset key {} reverse Left samplen 2 opaque\n",
+        key_corner(panel));
   }
   return out;
 }

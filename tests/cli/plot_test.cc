@@ -61,6 +61,19 @@ TEST(Script, HoldsTheNumbersAndQuotesTheText) {
   EXPECT_NE(terminal.find("set multiplot layout 4,1"), std::string::npos);
 }
 
+TEST(Script, PutsTheKeyWhereNothingIs) {
+  const std::vector<double> x = {0, 1, 2, 3, 4, 5}, rising = {0, 1, 2, 3, 4, 5}, falling = {5, 4, 3, 2, 1, 0};
+  const auto script = [&](const std::vector<double>& y) {
+    Figure figure;
+    figure.panels.emplace_back().line(x, y, "one");
+    return gnuplot_script(figure, "svg", "out");
+  };
+  EXPECT_NE(script(rising).find("set key top left"), std::string::npos);
+  EXPECT_NE(script(falling).find("set key top right"), std::string::npos);
+  // A constant leaves no room to compare.
+  EXPECT_NE(script({1, 1, 1, 1, 1, 1}).find("set key "), std::string::npos);
+}
+
 TEST(Draw, MakesEveryForm) {
   if (std::system("command -v gnuplot >/dev/null") != 0) GTEST_SKIP() << "gnuplot is not installed";
   const std::string folder = testing::TempDir();

@@ -12,6 +12,12 @@ copy() {
   cd "$1" || return
 }
 
+# A second make prints the table and runs no program.
+nothing_left() {
+  run -0 make -n BIN="$SDE_BIN"
+  assert_output 'cat out/table.txt'
+}
+
 @test "tbill: the estimates that the literature has, two fans" {
   copy tbill
   run -0 make BIN="$SDE_BIN"
@@ -19,10 +25,10 @@ copy() {
   run -0 grep -E '^early +vasicek +exact +0\.3514[0-9]+ +0\.0743[0-9]+ +0\.0214[0-9]+ +1126\.7[23]' out/table.txt
   run -0 grep -E '^early +cir +euler +0\.2414[0-9]+ +0\.0764[0-9]+ +0\.0673[0-9]+ +1189\.21' out/table.txt
   assert_equal "$(wc -l <out/table.txt)" 7
-  for picture in fan-vasicek fan-cir fit-cir; do
+  for picture in forecast fan-vasicek fan-cir fit-cir; do
     is_png out/$picture.png
   done
-  run -0 make -q BIN="$SDE_BIN"
+  nothing_left
   touch vasicek.json
   run -0 make -n BIN="$SDE_BIN"
   assert_output --partial 'vasicek.json'
@@ -39,7 +45,7 @@ copy() {
   json '.n == 68 and (.mean + 4.610719 | fabs) < 1e-3' out/loglik-gaussian.json
   json '.mean + 4.296750 | fabs < 1e-3' out/loglik-scott.json
   assert [ "$(jq -s '.[0].mean > .[1].mean + 0.3' out/loglik-model.json out/loglik-gaussian.json)" = true ]
-  run -0 make -q BIN="$SDE_BIN"
+  nothing_left
   for picture in samples loss; do
     is_png out/$picture.png
   done
