@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "random/stream.h"
 #include "sde/law.h"
+#include "solve/symbolic_step.h"
 
 namespace sde {
 namespace {
@@ -188,7 +189,7 @@ std::unique_ptr<Stepper> make_exact_stepper(const SdeExpressions& sde) {
         break;
     }
   }
-  return std::make_unique<ExactStepper>(ito, law, make_closed_form_stepper(ito, next));
+  return std::make_unique<ExactStepper>(ito, law, make_symbolic_stepper(ito, {next}));
 }
 
 }  // namespace sde

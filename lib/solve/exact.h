@@ -16,12 +16,6 @@ namespace sde {
 // Error(Status::usage) where the law is not known, saying why.
 std::unique_ptr<Stepper> make_exact_stepper(const SdeExpressions& sde);
 
-// A step given by expressions of the states, t, step_symbol() and increment_symbol(k).
-std::unique_ptr<Stepper> make_closed_form_stepper(const SdeExpressions& sde,
-                                                  const std::vector<expr::Expr>& next);
-expr::Expr step_symbol();
-expr::Expr increment_symbol(std::size_t k);
-
 // One draw from CIR's transition, dX = (a + b X) dt + c sqrt(X) dW over a time h from x >= 0: with
 // k = (e^{bh} - 1)/b * c^2 / 4, X_h / k is noncentral chi-squared with 4a/c^2 degrees of freedom and
 // noncentrality x e^{bh} / k (Cox, Ingersoll & Ross 1985). For more than one degree of freedom drawn as (Z +

@@ -5,6 +5,7 @@
 #include "expr/node.h"
 #include "expr/program.h"
 #include "solve/special.h"
+#include "solve/symbolic_step.h"
 
 namespace sde {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "solve/special.h"
+#include "solve/symbolic_step.h"
 
 namespace sde {
 namespace {
@@ -129,7 +130,7 @@ class Langevin {
 }  // namespace
 
 std::unique_ptr<Stepper> make_baoab_stepper(const SdeExpressions& sde) {
-  return make_closed_form_stepper(sde, Langevin(sde).step());
+  return make_symbolic_stepper(sde, {Langevin(sde).step()});
 }
 
 }  // namespace sde

@@ -3,7 +3,6 @@
 
 #include <memory>
 
-#include "solve/exact.h"
 #include "solve/stepper.h"
 
 namespace sde {
