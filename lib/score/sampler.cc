@@ -73,6 +73,14 @@ Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& o
   const std::string name = traits_.name;
   if (!(options.eta >= 0 && options.eta <= 1))
     fail(Status::usage, "/eta: must lie in [0, 1] (got {})", options.eta);
+  // What a sampler has no use for is refused, not ignored.
+  if (options.eta > 0 && name != "ddim") {
+    fail(Status::usage, "/eta: is for ddim, and the sampler is {}; leave it out", name);
+  }
+  if (!traits_.default_steps && (options.steps || options.grid != GridType::uniform)) {
+    fail(Status::usage, "{}: {} chooses the steps of every sample; leave it out",
+         options.steps ? "/steps" : "/grid", name);
+  }
   if (!(options.rtol > 0)) fail(Status::usage, "/rtol: must be > 0 (got {})", options.rtol);
   if (!(options.atol > 0)) fail(Status::usage, "/atol: must be > 0 (got {})", options.atol);
   grid_ = sampling_grid(model_->process(), traits_.default_steps ? options.grid : GridType::uniform,

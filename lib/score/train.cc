@@ -21,9 +21,9 @@ namespace {
 // Rows of a batch whose gradient is one sum; batches are split so whatever the threads, and the sums added in
 // order.
 constexpr std::size_t kGroup = 256;
-constexpr std::uint64_t kCurvePoints = 200;
-constexpr double kDiverged = 100;  // times the smallest loss so far (or 1)
-constexpr std::size_t kValidationDraws = 4096;
+constexpr std::uint64_t kCurvePoints = 200, kCurveSpacing = 10;  // at most so many, at least so far apart
+constexpr double kDiverged = 100;                                // times the loss of the first step, or 1
+constexpr std::size_t kValidationDraws = 4096, kCurveDraws = 1024;
 
 void check(const TrainOptions& o) {
   if (o.batch < 1 || o.batch > 1'048'576)
@@ -152,11 +152,15 @@ double Trainer::step() {
 }
 
 double Trainer::validation_loss() const {
+  return validation_loss(kValidationDraws);
+}
+
+double Trainer::validation_loss(std::size_t draws) const {
   if (validation_.empty()) return std::numeric_limits<double>::quiet_NaN();
   const BatchStreams streams(options_.seed, dimension_, 1);
   tbb::enumerable_thread_specific<NoisedBatch> batches(
       [this] { return NoisedBatch(network_, *process_, loss_); });
-  const std::size_t lanes = nn::kTapeLanes, count = (kValidationDraws + lanes - 1) / lanes;
+  const std::size_t lanes = nn::kTapeLanes, count = (draws + lanes - 1) / lanes;
   std::vector<double> sums(count);
   tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) {
     NoisedBatch& batch = batches.local();
@@ -198,7 +202,7 @@ void Trainer::record() {
   LossCurve& curve = state_.curve;
   curve.step.push_back(state_.network.step);
   curve.loss.push_back(state_.loss_sum / static_cast<double>(state_.loss_count));
-  curve.validation.push_back(validation_loss());
+  curve.validation.push_back(validation_loss(kCurveDraws));
   state_.loss_sum = 0;
   state_.loss_count = 0;
 }
@@ -206,22 +210,23 @@ void Trainer::record() {
 Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& checkpoint, double seconds) {
   using Clock = std::chrono::steady_clock;
   auto last = Clock::now();
-  const std::uint64_t every = std::max<std::uint64_t>(1, options_.steps / kCurvePoints);
-  double best = 1;
-  for (const double loss : state_.curve.loss) best = std::min(best, loss);
+  const std::uint64_t every = std::max<std::uint64_t>(kCurveSpacing, options_.steps / kCurvePoints);
   while (state_.network.step < options_.steps) {
     if (hooks.stopped()) return End::stopped;
     const double loss = step();
-    if (!(loss < kDiverged * best)) {
+    if (!std::isfinite(loss)) {
       state_ = good_;
       return End::diverged;
     }
     state_.loss_sum += loss;
     ++state_.loss_count;
     const std::uint64_t done = state_.network.step;
-    if (done % every == 0 || done == options_.steps) {
+    if (done == 1 || done % every == 0 || done == options_.steps) {
       record();
-      best = std::min(best, state_.curve.loss.back());
+      if (state_.curve.loss.back() > kDiverged * std::max(1.0, state_.curve.loss.front())) {
+        state_ = good_;
+        return End::diverged;
+      }
       good_ = state_;
     }
     hooks.report(done, options_.steps);

@@ -52,7 +52,7 @@ struct TrainOptions {
   }
 };
 
-// What training has recorded, at about two hundred steps.
+// What training has recorded, at no more than two hundred steps.
 struct LossCurve {
   std::vector<std::uint64_t> step;
   std::vector<double> loss;        // mean since the one before
@@ -80,8 +80,8 @@ class Trainer {
 
   enum class End { finished, stopped, diverged };
   // Runs to options.steps from where the state is. `checkpoint`, where given, is called between steps at
-  // least every `seconds`. Where the loss stops being finite or grows a hundredfold, goes back to the last
-  // good point of the curve and returns `diverged`.
+  // least every `seconds`. Where the loss stops being finite, or is a hundred times that of the first step,
+  // goes back to the last good point of the curve and returns `diverged`.
   End run(const Hooks& hooks, const std::function<void()>& checkpoint = {}, double seconds = 0);
 
   const TrainOptions& options() const { return options_; }
@@ -104,6 +104,7 @@ class Trainer {
   struct Work;
   double step();
   void record();
+  double validation_loss(std::size_t draws) const;
 
   TrainOptions options_;
   std::size_t dimension_;

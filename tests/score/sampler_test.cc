@@ -44,7 +44,7 @@ double deviation(const SampleOptions& options, const std::shared_ptr<const Score
 SampleOptions options(const char* sampler, std::uint64_t steps, GridType grid = GridType::uniform) {
   SampleOptions o;
   o.sampler = sampler;
-  o.steps = steps;
+  if (find_sampler(sampler).default_steps) o.steps = steps;
   o.grid = grid;
   return o;
 }
@@ -161,7 +161,7 @@ TEST(Sampler, ASampleDependsOnSeedAndIdAlone) {
     SampleOptions o = options(traits.name, 20);
     o.samples = 600;
     o.seed = 3;
-    o.eta = 0.5;
+    if (o.sampler == "ddim") o.eta = 0.5;
     const std::vector<double> all = draw(o, 0, 1);
     EXPECT_EQ(draw(o, 0, 2), all) << traits.name;
     o.samples = 10;
@@ -206,6 +206,24 @@ TEST(Sampler, Grids) {
   EXPECT_THROW(sampling_grid(*vp, GridType::uniform, 5, 0), Error);
   EXPECT_THROW(sampling_grid(*vp, GridType::uniform, 5, 1), Error);
   EXPECT_THROW(sampling_grid(*vp, GridType::karras, 50000, 1 - 1e-12), Error);
+}
+
+TEST(Sampler, RefusesWhatItHasNoUseFor) {
+  SampleOptions o = options("rk45", 1);
+  o.steps = 10;
+  EXPECT_THROW(Sampler(quarter(), o), Error);
+  o = options("rk45", 1);
+  o.grid = GridType::karras;
+  EXPECT_THROW(Sampler(quarter(), o), Error);
+  o = options("heun", 10);
+  o.eta = 0.5;
+  EXPECT_THROW(Sampler(quarter(), o), Error);
+  o = options("ddim", 10);
+  o.eta = 2;
+  EXPECT_THROW(Sampler(quarter(), o), Error);
+  o.eta = 0;
+  o.eps = 2;
+  EXPECT_THROW(Sampler(quarter(), o), Error);
 }
 
 TEST(Sampler, UnknownNamesGetASuggestion) {

@@ -19,6 +19,9 @@ int run_score(cli::Context& context) {
   if (context.values().has("density")) {
     fail(Status::usage, "--density: is for SDEs, and the model is a score model; leave it out");
   }
+  if (context.values().has("probes") && options.flow.divergence == Divergence::exact) {
+    fail(Status::usage, "--probes: is for --divergence hutchinson; the exact trace needs none");
+  }
   options.data.rows = io::DatasetOptions::Rows::samples;
   const config::FoundScore found = config::find_score(context.config(), "/model", context.model());
   if (found.file && found.file->path() != context.model().argument) context.add_input(*found.file);

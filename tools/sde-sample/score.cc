@@ -17,6 +17,11 @@ int sample_score(cli::Context& context) {
   const std::size_t D = found.columns.size();
   const auto sampler = config::locate(context.config(), "", [&] { return Sampler(found.model, options); });
   const SamplerTraits& traits = sampler.traits();
+  for (const char* name : {"rtol", "atol"}) {
+    if (context.values().has(name) && traits.default_steps) {
+      fail(Status::usage, "--{}: is for rk45, and the sampler is {}; leave it out", name, traits.name);
+    }
+  }
   options.eps = sampler.grid().back();
   if (traits.default_steps) options.steps = sampler.grid().size() - 1;
   context.keep(options);
