@@ -67,7 +67,6 @@ void Progress::update(std::uint64_t done, std::uint64_t total) {
   if (!began_) {
     // What was done before this run (a resumed one) is not part of its rate.
     first_ = done;
-    start_ = std::min(start_, Clock::now());
     began_ = true;
   }
   done_ = done;

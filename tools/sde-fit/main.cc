@@ -60,7 +60,8 @@ cli::ToolInfo describe() {
   o.list("estimate", "/estimate", "parameters to estimate; the others keep their values").value_name("LIST");
   o.assignment("fix", "/fix", "hold a parameter at a value").value_name("NAME=VALUE");
   o.assignment("param", "/sde/parameters", "starting value of a parameter, in place of the document's")
-      .value_name("NAME=VALUE");
+      .value_name("NAME=VALUE")
+      .existing();
   o.integer("starts", "/starts",
             "starting points of the optimiser; 0: one, and more where it does not converge")
       .value_name("N")

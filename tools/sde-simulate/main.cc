@@ -88,7 +88,8 @@ cli::ToolInfo describe() {
       .value_name("ID");
   o.choice("print-sde", "", {"ito", "stratonovich"}, "print the equation in this calculus, and end");
   o.assignment("param", "/sde/parameters", "value of a parameter, in place of the document's")
-      .value_name("NAME=VALUE");
+      .value_name("NAME=VALUE")
+      .existing();
   return info;
 }
 
