@@ -110,7 +110,15 @@ EOF
   assert_regex "$stderr" 'finite'
 }
 
-@test "throughput and convergence suites run and say whether the claims hold" {
+@test "strong orders 1/2, 1 and 1 of Euler-Maruyama, Milstein and Heun are inside their intervals" {
+  sde-bench convergence --json >convergence.json
+  json '[.runs[] | select(.name | endswith("strong order"))] as $strong |
+    ($strong | length) == 9 and all($strong[]; .ok) and all(.runs[]; .ok != false) and
+    all($strong[] | select(.case != "@additive");
+      .target == (if (.name | startswith("euler")) then 0.5 else 1 end) and .low - 0.01 <= .target and .target <= .high + 0.01)' convergence.json
+}
+
+@test "throughput measures, and an unknown suite or case is refused" {
   sde-bench throughput ou_em --json >throughput.json
   json '.kind == "bench" and .suite == "throughput" and (.runs | length) >= 1 and all(.runs[]; .value > 0 and has("unit"))' throughput.json
   run -2 sde-bench throughput no_such_case
