@@ -43,7 +43,6 @@ no_leftovers() {
   if [ "$(id -u)" -eq 0 ]; then
     # Root writes everywhere but here.
     fails_with 73 sde-simulate ou.json -N 2 -o /proc/paths.h5
-    fails_with 73 sde-simulate ou.json -N 2 -o /sys/paths.csv
   else
     fails_with 73 sde-simulate ou.json -N 2 -o locked/paths.h5
   fi
