@@ -18,6 +18,11 @@ nothing_left() {
   assert_output 'cat out/table.txt'
 }
 
+# The table in the README is the one that was made.
+table_is_shown() {
+  run -0 diff out/table.txt <(awk '/^```/{code = !code; next} code' README.md)
+}
+
 @test "tbill: the estimates that the literature has, two fans" {
   copy tbill
   run -0 make BIN="$SDE_BIN"
@@ -29,6 +34,7 @@ nothing_left() {
     is_png out/$picture.png
   done
   nothing_left
+  table_is_shown
   touch vasicek.json
   run -0 make -n BIN="$SDE_BIN"
   assert_output --partial 'vasicek.json'
@@ -46,6 +52,7 @@ nothing_left() {
   json '.mean + 4.296750 | fabs < 1e-3' out/loglik-scott.json
   assert [ "$(jq -s '.[0].mean > .[1].mean + 0.3' out/loglik-model.json out/loglik-gaussian.json)" = true ]
   nothing_left
+  table_is_shown
   for picture in samples loss; do
     is_png out/$picture.png
   done
