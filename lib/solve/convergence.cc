@@ -74,6 +74,8 @@ class Measurement {
       const Method& best = reference_method();
       reference_sde_ = suited(sde, best);
       reference_ = make_stepper(reference_sde_, best);
+      reference_order_ =
+          sde_.noise_kind == NoiseKind::none ? best.ode_order : strong_order(best, sde_.noise_kind);
       result_.reference = fmt::format("{} with {} steps", best.name, fine_);
     }
     if (static_cast<double>(fine_) * static_cast<double>(sde_.noises.size()) * kLanes * 16 > 1e9)
@@ -113,14 +115,24 @@ class Measurement {
   }
 
  private:
-  // The first of two good ones that fits, unless the method itself is of a higher order.
+  // Another method than the one measured, so that one which converges to the wrong process is found out, and
+  // of the highest order that the noise allows, in whichever calculus it has it.
   const Method& reference_method() const {
-    if (strong_order(*options_.method, sde_.noise_kind) > 1) return *options_.method;
-    for (const char* name : {"milstein", "heun"}) {
+    for (const char* name : {"rk4", "sra3", "sri2w1", "slowrk", "milstein", "log-ode", "dopri5", "sra1"}) {
       const Method& method = find_method(name);
-      if (refusal(method, sde_.calculus, sde_.noise_kind).empty()) return method;
+      const bool itself = name == std::string(options_.method->name) ||
+                          (std::string(options_.method->name) == "srk" &&
+                           (name == std::string("sri2w1") || name == std::string("sra1")));
+      const bool good = sde_.noise_kind != NoiseKind::general ? strong_order(method, sde_.noise_kind) > 1
+                                                              : strong_order(method, sde_.noise_kind) >= 1;
+      if (!itself && good && suits(method)) return method;
     }
     return *options_.method;
+  }
+
+  bool suits(const Method& method) const {
+    return refusal(method, Calculus::ito, sde_.noise_kind).empty() ||
+           refusal(method, Calculus::stratonovich, sde_.noise_kind).empty();
   }
 
   void compile_solution(const StrongSolution& solution) {
@@ -301,29 +313,62 @@ class Measurement {
     return result;
   }
 
-  // The levels share their paths, so that their errors are correlated: the slope's standard error comes from
-  // a jackknife over groups of paths. To it is added how far the slope is from its limit: the next term of
-  // the error's expansion is half an order higher, so that leaving out the coarsest level (halving steps)
-  // takes a slope a fraction 1 - 1/sqrt(2) of the way, and what is left is the movement over sqrt(2) - 1.
+  // A slope over all levels, and its limit as steps shrink. The next term of the error's expansion is half an
+  // order higher, so that leaving out the coarsest of halving steps takes a slope the fraction 1 - 1/sqrt(2)
+  // of the way to its limit.
+  struct Pair {
+    Slope all;
+    double limit = 0;
+  };
+
+  Pair slopes_of(const std::vector<ErrorLevel>& levels) const {
+    Pair pair{fit_slope(levels, options_.confidence), 0};
+    pair.limit = pair.all.value;
+    if (levels.size() < 3) return pair;
+    const auto coarsest =
+        std::max_element(levels.begin(), levels.end(),
+                         [](const ErrorLevel& x, const ErrorLevel& y) { return x.step < y.step; });
+    std::vector<ErrorLevel> finer = levels;
+    finer.erase(finer.begin() + (coarsest - levels.begin()));
+    const double movement = fit_slope(finer, options_.confidence).value - pair.all.value;
+    pair.limit += movement / (1 - 1 / std::numbers::sqrt2);
+    return pair;
+  }
+
+  // The interval holds the slope and its limit, each with its own standard error. Levels share their paths
+  // and are correlated, so both errors come from a jackknife over groups of paths.
   Slope slope_of(const std::vector<ErrorLevel>& all,
                  const std::vector<std::vector<ErrorLevel>>& without) const {
-    Slope slope = fit_slope(all, options_.confidence);
-    double mean = 0, squares = 0;
-    std::vector<double> values;
-    for (const auto& levels : without) values.push_back(fit_slope(levels, options_.confidence).value);
-    for (double v : values) mean += v / static_cast<double>(values.size());
-    for (double v : values) squares += (v - mean) * (v - mean);
-    const double groups = static_cast<double>(values.size());
-    const double jackknife = std::sqrt(squares * (groups - 1) / groups);
-    const auto coarsest = std::max_element(
-        all.begin(), all.end(), [](const ErrorLevel& a, const ErrorLevel& b) { return a.step < b.step; });
-    std::vector<ErrorLevel> finer = all;
-    finer.erase(finer.begin() + (coarsest - all.begin()));
-    const double curvature = finer.size() < 2 ? 0 : slope.value - fit_slope(finer, options_.confidence).value;
-    slope.standard_error = std::hypot(jackknife, curvature / (std::numbers::sqrt2 - 1));
-    const double half = normal_quantile_two_sided(options_.confidence) * slope.standard_error;
-    slope.low = slope.value - half;
-    slope.high = slope.value + half;
+    const Pair whole = slopes_of(all);
+    std::vector<Pair> parts;
+    for (const auto& levels : without) parts.push_back(slopes_of(levels));
+    const auto jackknife = [&](auto value) {
+      double mean = 0, squares = 0;
+      const double groups = static_cast<double>(parts.size());
+      for (const Pair& part : parts) mean += value(part) / groups;
+      for (const Pair& part : parts) squares += (value(part) - mean) * (value(part) - mean);
+      return std::sqrt(squares * (groups - 1) / groups);
+    };
+    const double z = normal_quantile_two_sided(options_.confidence);
+    const double here = z * jackknife([](const Pair& p) { return p.all.value; });
+    const double there = z * jackknife([](const Pair& p) { return p.limit; });
+    Slope slope = whole.all;
+    slope.low = std::min(slope.value - here, whole.limit - there);
+    slope.high = std::max(slope.value + here, whole.limit + there);
+    // A numerical reference has an error of its own, at most the part (its step / the level's)^order of the
+    // level's where the constants are alike. Which way it bends the line is not known.
+    for (const double sign : {-1.0, 1.0}) {
+      if (solved_) break;
+      std::vector<ErrorLevel> bent = all;
+      for (ErrorLevel& level : bent) {
+        const double fine_step = (options_.end - options_.start) / static_cast<double>(fine_);
+        level.error /= 1 + sign * std::pow(fine_step / level.step, reference_order_);
+      }
+      const Pair pair = slopes_of(bent);
+      slope.low = std::min({slope.low, pair.all.value - here, pair.limit - there});
+      slope.high = std::max({slope.high, pair.all.value + here, pair.limit + there});
+    }
+    slope.standard_error = (slope.high - slope.low) / (2 * z);
     return slope;
   }
 
@@ -370,6 +415,7 @@ class Measurement {
   bool solved_;
   expr::Program solution_;
   std::uint64_t fine_ = 0;
+  double reference_order_ = 1;
   std::size_t width_ = 0, quantities_ = 0;
   ConvergenceResult result_;
 };

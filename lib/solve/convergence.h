@@ -25,13 +25,13 @@ struct ConvergenceOptions {
   std::uint64_t paths = 1 << 16;
   std::uint64_t seed = 0;
   double confidence = 0.95;
-  // Where no solution is known, the reference is the same method (or the most accurate explicit one that
-  // fits) with this many times the finest number of steps.
+  // Where no solution is known, the reference is another method, of the highest order that the noise allows,
+  // with this many times the finest number of steps.
   std::uint64_t refinement = 16;
 };
 
 struct ConvergenceResult {
-  std::string reference;           // "exact solution", "milstein with 2048 steps"
+  std::string reference;           // "exact solution", "sri2w1 with 8192 steps"
   std::vector<ErrorLevel> strong;  // E|X_h(T) - X(T)|, Euclidean over the states
   std::vector<ErrorLevel> weak;    // |E X_h(T) - E X(T)|, the largest over the states, relative to nothing
   std::vector<bool> resolved;      // whether the weak error of a level stands out of its Monte Carlo error
