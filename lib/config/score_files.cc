@@ -57,7 +57,7 @@ FoundScore read_trained(const io::Input& input) {
          input.name(), D, file.std.size(), file.columns.size());
   }
   if (file.step == 0) fail(Status::bad_data, "{}: the model is not trained; run score-train", input.name());
-  const nn::Network network(config.train.network, D, D);
+  const nn::Network network(config.train.network, D, D, config.train.classes);
   AlignedVector<float> theta(network.size());
   const bool averaged = !file.ema.empty();
   for (const nn::Parameter& p : network.parameters()) {

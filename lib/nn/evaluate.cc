@@ -30,11 +30,14 @@ static void for_chunks(const Network& network, const T* theta, Time<T> t, BlockV
   Frame<T> frame(network, chunk, tangents, tangents > 0, false);
   if (workspace.memory.size() < frame.memory()) workspace.memory.resize(frame.memory());
   frame.place(workspace.memory.data());
-  if (!t.lanes) frame.prepare(theta, t.value);
+  const bool uniform = !t.lanes && !t.labels;
+  if (uniform) frame.prepare(theta, t.value, t.label);
   for (std::size_t start = 0; start < x.lanes; start += chunk) {
     const std::size_t n = std::min(chunk, x.lanes - start);
     frame.set_lanes(n);
     if (t.lanes) std::copy_n(t.lanes + start, n, frame.time());
+    if (!t.lanes && !uniform) std::fill_n(frame.time(), n, t.value);
+    if (!uniform) frame.set_labels(t.labels ? t.labels + start : nullptr, t.label);
     for (std::size_t i = 0; i < x.rows; ++i) std::copy_n(x.row(i) + start, n, frame.value(1) + i * n);
     frame.forward(theta);
     if (tangents) {
@@ -113,6 +116,10 @@ BlockView<T> Tape<T>::input() {
 template <class T>
 T* Tape<T>::time() {
   return frame_.time();
+}
+template <class T>
+void Tape<T>::set_labels(const std::int32_t* labels) {
+  frame_.set_labels(labels, kNoClass);
 }
 template <class T>
 BlockView<const T> Tape<T>::forward(const T* theta) {

@@ -50,15 +50,33 @@ void Frame<T>::place(T* memory) {
 
 template <class T>
 void Frame<T>::features(const T* theta, const T* t, std::size_t lanes, T* out) {
-  const std::size_t count = net_->values_[0].rows / 2;
+  const std::size_t count = net_->features_ / 2;
   if (count) time_features(t, lanes, theta + net_->parameters_[net_->frequency_].offset, count, out);
+  if (!net_->classes_) return;
+  const Parameter& table = net_->parameters_[net_->embedding_];
+  T* to = out + net_->features_ * lanes;
+  for (std::size_t l = 0; l < lanes; ++l) {
+    const T* row = theta + table.offset + class_of(l) * table.stride;
+    for (std::size_t e = 0; e < table.columns; ++e) to[e * lanes + l] = row[e];
+  }
+}
+
+template <class T>
+void Frame<T>::class_backward(T* into) {
+  const Parameter& table = net_->parameters_[net_->embedding_];
+  const T* d = gradient(0) + net_->features_ * lanes_;
+  for (std::size_t l = 0; l < lanes_; ++l) {
+    T* row = into + table.offset + class_of(l) * table.stride;
+    for (std::size_t e = 0; e < table.columns; ++e) row[e] += d[e * lanes_ + l];
+  }
 }
 
 // Every lane is one chain of multiply-adds: bias, time, x. With the part of time folded into the bias the
 // chain is the same, so the bits are.
 template <class T>
-void Frame<T>::prepare(const T* theta, T t) {
+void Frame<T>::prepare(const T* theta, T t, std::int32_t label) {
   uniform_ = true;
+  set_labels(nullptr, label);
   std::fill_n(time_, kLaneQuantum, t);
   features(theta, time_, kLaneQuantum, value(0));
   for (const Layer& layer : net_->layers_) {
@@ -302,21 +320,26 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, std:
             .c = into + weight.offset,
             .ldc = weight.stride,
             .accumulate = true});
-  const std::size_t v = layer.joined ? layer.in[1] : layer.in[0];
-  if (v == 0 || (v == 1 && !with_input)) return;  // features of time, the data
-  const std::size_t first = weight.columns - net_->values_[v].rows;
-  multiply({.m = net_->values_[v].rows,
-            .n = L,
-            .k = rows,
-            .a = theta + weight.offset + first,
-            .a_row = 1,
-            .a_col = weight.stride,
-            .b = d,
-            .ldb = L,
-            .c = gradient(v),
-            .ldc = L,
-            .accumulate = seen[v] != 0});
-  seen[v] = 1;
+  // The gradient of value v from its row `from` on, which begins at column `first` of the weights.
+  const auto pass_on = [&](std::size_t v, std::size_t from, std::size_t first) {
+    multiply({.m = net_->values_[v].rows - from,
+              .n = L,
+              .k = rows,
+              .a = theta + weight.offset + first,
+              .a_row = 1,
+              .a_col = weight.stride,
+              .b = d,
+              .ldb = L,
+              .c = gradient(v) + from * L,
+              .ldc = L,
+              .accumulate = seen[v] != 0});
+    seen[v] = 1;
+  };
+  // The features of time need no gradient, the class after them does; so do the data on request alone.
+  const std::size_t v = layer.in[0];
+  if (v == 0 && net_->classes_) pass_on(0, net_->features_, net_->features_);
+  if (v > 1) pass_on(v, 0, 0);
+  if (layer.joined && with_input) pass_on(1, 0, net_->values_[v].rows);
 }
 
 template <class T>
@@ -342,6 +365,7 @@ void Frame<T>::backward(const T* theta, T* into, bool with_input) {
         }
     }
   }
+  if (net_->classes_) class_backward(into);
 }
 
 template class Frame<float>;

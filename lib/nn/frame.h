@@ -25,8 +25,11 @@ class Frame {
   T* time() { return time_; }
   std::size_t lanes() const { return lanes_; }
 
-  // All lanes at one time: what depends on time alone is computed here once, also the part of it in biases.
-  void prepare(const T* theta, T t);
+  // All lanes at one time and of one class: what depends on these alone is computed here once, also the part
+  // of it in biases.
+  void prepare(const T* theta, T t, std::int32_t label);
+  // The classes of the lanes, one each or one for all.
+  void set_labels(const std::int32_t* labels, std::int32_t label) { labels_ = labels, label_ = label; }
   // Values of all layers from value 1 (and time() where the time is not uniform).
   void forward(const T* theta);
   // Tangents of all layers from tangent 1.
@@ -39,6 +42,13 @@ class Frame {
   T* at(T* base, std::size_t v, std::size_t lanes) { return base + net_->values_[v].offset * lanes; }
   bool is_uniform(std::size_t v) const { return uniform_ && net_->values_[v].time_only; }
   void features(const T* theta, const T* t, std::size_t lanes, T* out);
+  // The row of the table of classes of lane l: the last for no class.
+  std::size_t class_of(std::size_t l) const {
+    const std::int32_t label = labels_ ? labels_[l] : label_;
+    return label < 0 ? net_->classes_ : static_cast<std::size_t>(label);
+  }
+  // Adds the gradient of the rows of value 0 that hold the class to the table's.
+  void class_backward(T* into);
   void linear(const Layer& layer, const T* theta);
   void norm(const Layer& layer);
   void norm_push(const Layer& layer);
@@ -48,6 +58,8 @@ class Frame {
   const Network* net_;
   std::size_t lanes_, tangent_count_, memory_ = 0;
   bool keep_slopes_, keep_gradients_, uniform_ = false;
+  const std::int32_t* labels_ = nullptr;
+  std::int32_t label_ = kNoClass;
   T *values_ = nullptr, *slopes_ = nullptr, *tangents_ = nullptr, *gradients_ = nullptr,
     *uniform_values_ = nullptr;
   T *fold_ = nullptr, *time_ = nullptr, *transposed_ = nullptr, *row_ = nullptr;

@@ -58,8 +58,8 @@ std::size_t Network::add_norm(const std::string& name, std::size_t in) {
   return layer.out;
 }
 
-Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t outputs)
-    : options_(options), inputs_(inputs), outputs_(outputs) {
+Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t outputs, std::size_t classes)
+    : options_(options), inputs_(inputs), outputs_(outputs), classes_(classes) {
   const TimeEmbeddingOptions& embedding = options.time_embedding;
   if (!inputs || !outputs) fail(Status::usage, "a network needs at least one input and one output");
   if (options.hidden.empty()) fail(Status::usage, "/network/hidden: must name at least one width");
@@ -67,15 +67,18 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
     if (width < 1 || width > 65536)
       fail(Status::usage, "/network/hidden: widths must be 1 to 65536 (got {})", width);
   }
-  std::size_t features = 0;
   if (embedding.type != TimeEmbedding::none) {
-    features = embedding.size;
-    if (features < 2 || features % 2 || features > 4096) {
+    features_ = embedding.size;
+    if (features_ < 2 || features_ % 2 || features_ > 4096) {
       fail(Status::usage, "/network/time_embedding/size: must be an even number from 2 to 4096 (got {})",
-           features);
+           features_);
     }
   }
-  const std::size_t time = add_value(features, true);
+  const std::size_t label = classes ? options.class_embedding : 0;
+  if (classes && (label < 1 || label > 4096))
+    fail(Status::usage, "/network/class_embedding: must be 1 to 4096 (got {})", label);
+  if (classes > 1'000'000) fail(Status::usage, "/classes: at most 1000000 (got {})", classes);
+  const std::size_t time = add_value(features_ + label, true);
   add_value(inputs, false);
   std::size_t h;
   if (options.type == NetworkType::mlp) {
@@ -107,10 +110,14 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
   output_ = add_linear(
       options.type == NetworkType::mlp ? "layer" + std::to_string(options.hidden.size()) : "output", {h},
       outputs, Activation::identity, true);
-  if (features) {
+  if (classes) {
+    embedding_ =
+        add_parameter({.name = "class_embedding/W", .rows = classes + 1, .columns = label, .deviation = 1});
+  }
+  if (features_) {
     frequency_ = add_parameter({.name = "time_embedding/frequency",
                                 .rows = 1,
-                                .columns = features / 2,
+                                .columns = features_ / 2,
                                 .trained = false,
                                 .vector = true});
   }
@@ -127,7 +134,8 @@ std::size_t Network::weights() const {
 double Network::flops() const {
   double n = 0;
   for (const Parameter& p : parameters_) {
-    if (p.trained && !p.vector) n += 2.0 * static_cast<double>(p.rows) * static_cast<double>(p.columns);
+    if (p.trained && !p.vector && !(classes_ && &p == &parameters_[embedding_]))
+      n += 2.0 * static_cast<double>(p.rows) * static_cast<double>(p.columns);
   }
   return n;
 }

@@ -27,11 +27,16 @@ struct Parameter {
   double deviation = 0;  // of its normal initial values; 0: zeros
 };
 
-// Time of a block: one for all lanes, or one each.
+inline constexpr std::int32_t kNoClass = -1;
+
+// What a network is told besides x: the time, one for all lanes or one each; and where it has classes, the
+// class, likewise, in [0, classes()) or kNoClass.
 template <class T>
 struct Time {
   T value = 0;
   const T* lanes = nullptr;
+  std::int32_t label = kNoClass;
+  const std::int32_t* labels = nullptr;
 };
 
 // Memory of one thread.
@@ -49,12 +54,14 @@ class Network {
  public:
   Network() = default;
   // Throws Error(Status::usage) for options that make no network: an empty layer, an odd number of time
-  // features, residual blocks of different widths.
-  Network(const NetworkOptions& options, std::size_t inputs, std::size_t outputs);
+  // features, residual blocks of different widths. With `classes` the network also learns a row of
+  // class_embedding numbers for each class, and one for none.
+  Network(const NetworkOptions& options, std::size_t inputs, std::size_t outputs, std::size_t classes = 0);
 
   const NetworkOptions& options() const { return options_; }
   std::size_t inputs() const { return inputs_; }
   std::size_t outputs() const { return outputs_; }
+  std::size_t classes() const { return classes_; }
   const std::vector<Parameter>& parameters() const { return parameters_; }
   std::size_t size() const { return size_; }             // of theta, padding included
   std::size_t trained_size() const { return trained_; }  // the first part of theta; the rest is fixed
@@ -114,11 +121,12 @@ class Network {
   std::size_t add_norm(const std::string& name, std::size_t in);
 
   NetworkOptions options_;
-  std::size_t inputs_ = 0, outputs_ = 0, size_ = 0, trained_ = 0;
+  std::size_t inputs_ = 0, outputs_ = 0, classes_ = 0, size_ = 0, trained_ = 0;
   std::vector<Parameter> parameters_;
-  std::vector<Value> values_;  // 0: time features (perhaps no rows), 1: x
+  std::vector<Value> values_;  // 0: time features (perhaps no rows) and the class's row, 1: x
   std::vector<Layer> layers_;
-  std::size_t value_rows_ = 0, widest_ = 0, fold_rows_ = 0, output_ = 0, frequency_ = 0;
+  std::size_t value_rows_ = 0, widest_ = 0, fold_rows_ = 0, output_ = 0;
+  std::size_t features_ = 0, frequency_ = 0, embedding_ = 0;  // rows of time; parameters
 };
 
 }  // namespace sde::nn

@@ -56,6 +56,7 @@ struct NetworkOptions {
   std::vector<std::size_t> hidden = {128, 128, 128};
   Activation activation = Activation::silu;
   TimeEmbeddingOptions time_embedding;
+  std::size_t class_embedding = 32;  // numbers learnt for each class, where there are classes
 
   template <class V>
   void visit(V& v) {
@@ -63,6 +64,7 @@ struct NetworkOptions {
     v("hidden", hidden);
     v("activation", activation);
     v("time_embedding", time_embedding);
+    v("class_embedding", class_embedding);
   }
 };
 

@@ -18,6 +18,8 @@ class Tape {
   void resize(std::size_t lanes);  // a multiple of kLaneQuantum, at most most_lanes
   BlockView<T> input();            // [inputs][lane]
   T* time();                       // [lane]
+  // [lane], read by forward and backward; null: no class.
+  void set_labels(const std::int32_t* labels);
   BlockView<const T> forward(const T* theta);
   BlockView<T> output_gradient();
   // Adds dL/dtheta to `gradient`, laid out like theta. Overwrites the output gradient.

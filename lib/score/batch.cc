@@ -6,16 +6,18 @@
 namespace sde {
 
 BatchStreams::BatchStreams(std::uint64_t seed, std::size_t dimension, std::uint32_t component)
-    : rows(make_stream(seed, Purpose::minibatch, component)),
+    : drops(make_stream(seed, Purpose::minibatch, component)),
       times(make_stream(seed, Purpose::time, component)) {
   for (std::size_t q = 0; q < (dimension + 3) / 4; ++q) {
     noise.push_back(make_stream(seed, Purpose::noise, static_cast<std::uint32_t>(2 * q) + component));
   }
 }
 
-NoisedBatch::NoisedBatch(const nn::Network& network, const NoiseProcess& process, const DenoisingLoss& loss)
+NoisedBatch::NoisedBatch(const nn::Network& network, const NoiseProcess& process, const DenoisingLoss& loss,
+                         double label_dropout)
     : process_(process),
       loss_(loss),
+      label_dropout_(label_dropout),
       dimension_(network.inputs()),
       tape_(network, nn::kTapeLanes),
       u_(nn::kTapeLanes),
@@ -23,12 +25,15 @@ NoisedBatch::NoisedBatch(const nn::Network& network, const NoiseProcess& process
       t_(nn::kTapeLanes),
       a_(nn::kTapeLanes),
       s_(nn::kTapeLanes),
+      drop_(nn::kTapeLanes),
+      unused_(nn::kTapeLanes),
+      labels_(nn::kTapeLanes, nn::kNoClass),
       data_(dimension_, nn::kTapeLanes),
       noise_((dimension_ + 3) / 4 * 4, nn::kTapeLanes) {}
 
 void NoisedBatch::draw(const BatchStreams& streams, std::uint64_t step, std::uint64_t first,
                        std::size_t lanes, const std::vector<float>& data,
-                       const std::vector<std::uint32_t>& rows) {
+                       const std::vector<std::uint32_t>& rows, const std::vector<std::int32_t>& labels) {
   lanes_ = lanes;
   tape_.resize(lanes);
   fill_uniforms(streams.times, first, lanes, step, u_.data(), v_.data());
@@ -38,11 +43,17 @@ void NoisedBatch::draw(const BatchStreams& streams, std::uint64_t step, std::uin
     fill_normals(streams.noise[q], first, lanes, step,
                  {noise_.row(4 * q), noise_.row(4 * q + 1), noise_.row(4 * q + 2), noise_.row(4 * q + 3)});
   }
+  if (!labels.empty()) {
+    fill_uniforms(streams.drops, first, lanes, step, drop_.data(), unused_.data());
+    tape_.set_labels(labels_.data());
+  }
   const double count = static_cast<double>(rows.size());
   const BlockView<float> x = tape_.input();
   for (std::size_t l = 0; l < lanes; ++l) {
     tape_.time()[l] = static_cast<float>(t_[l]);
-    const float* from = data.data() + rows[static_cast<std::size_t>(u_[l] * count)] * dimension_;
+    const std::uint32_t row = rows[static_cast<std::size_t>(u_[l] * count)];
+    const float* from = data.data() + row * dimension_;
+    if (!labels.empty()) labels_[l] = drop_[l] < label_dropout_ ? nn::kNoClass : labels[row];
     const double c = 1 / std::sqrt(a_[l] * a_[l] + s_[l] * s_[l]);
     const auto signal = static_cast<float>(c * a_[l]), rest = static_cast<float>(c * s_[l]);
     for (std::size_t i = 0; i < dimension_; ++i) {

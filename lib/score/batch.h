@@ -15,18 +15,22 @@ namespace sde {
 struct BatchStreams {
   BatchStreams(std::uint64_t seed, std::size_t dimension, std::uint32_t component);
 
-  Stream rows, times;
+  Stream drops;  // of labels
+  Stream times;
   std::vector<Stream> noise;  // one for every four columns
 };
 
 // Memory of one thread, for nn::kTapeLanes lanes.
 class NoisedBatch {
  public:
-  NoisedBatch(const nn::Network& network, const NoiseProcess& process, const DenoisingLoss& loss);
+  NoisedBatch(const nn::Network& network, const NoiseProcess& process, const DenoisingLoss& loss,
+              double label_dropout);
 
-  // Draws lanes `first` ... of a step: a row of `rows` (into data, [n][D]) for each, a time, noise.
+  // Draws lanes `first` ... of a step: a row of `rows` (into data, [n][D], and labels, [n] or empty) for
+  // each, a time, noise, and whether its label is dropped.
   void draw(const BatchStreams& streams, std::uint64_t step, std::uint64_t first, std::size_t lanes,
-            const std::vector<float>& data, const std::vector<std::uint32_t>& rows);
+            const std::vector<float>& data, const std::vector<std::uint32_t>& rows,
+            const std::vector<std::int32_t>& labels);
   // The sum over the first `used` lanes of their loss. With `gradient`, adds the gradient of `scale` times
   // that sum.
   double loss(const float* theta, std::size_t used, float* gradient, double scale);
@@ -34,9 +38,11 @@ class NoisedBatch {
  private:
   const NoiseProcess& process_;
   const DenoisingLoss& loss_;
+  double label_dropout_;
   std::size_t dimension_, lanes_ = 0;
   nn::Tape<float> tape_;
-  AlignedVector<double> u_, v_, t_, a_, s_;
+  AlignedVector<double> u_, v_, t_, a_, s_, drop_, unused_;
+  std::vector<std::int32_t> labels_;
   StateBlock<float> data_, noise_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -31,6 +32,14 @@ class ScoreModel {
   const Standardisation& standardisation() const { return standardisation_; }
 
   virtual std::size_t dimension() const = 0;
+  // How many classes the model was trained with, 0 for none; and the same model given class `label`, in [0,
+  // classes()), or given none (kNoClass), which is what a model with classes is at first. Null where
+  // classes() is 0. Guidance combines the two.
+  virtual std::size_t classes() const { return 0; }
+  virtual std::shared_ptr<const ScoreModel> given(std::int32_t label) const {
+    (void)label;
+    return nullptr;
+  }
   virtual void score(BlockTime t, ConstBlock x, Block score, SdeWorkspace& workspace) const = 0;
   // And its divergence, exact, in divergence[lane].
   virtual void score_and_divergence(BlockTime t, ConstBlock x, Block score, double* divergence,

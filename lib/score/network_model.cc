@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "base/error.h"
+
 namespace sde {
 
 NetworkModel::NetworkModel(std::shared_ptr<const NoiseProcess> process, Prediction prediction,
@@ -9,8 +11,18 @@ NetworkModel::NetworkModel(std::shared_ptr<const NoiseProcess> process, Predicti
     : ScoreModel(std::move(process)),
       prediction_(prediction),
       network_(std::move(network)),
-      theta_(std::move(theta)) {
+      theta_(std::make_shared<const AlignedVector<float>>(std::move(theta))) {
   standardisation_ = std::move(standardisation);
+}
+
+std::shared_ptr<const ScoreModel> NetworkModel::given(std::int32_t label) const {
+  if (!classes()) return nullptr;
+  if (label != nn::kNoClass && (label < 0 || static_cast<std::size_t>(label) >= classes())) {
+    fail(Status::usage, "class {} is not one of the model's, 0 to {}", label, classes() - 1);
+  }
+  auto model = std::make_shared<NetworkModel>(*this);
+  model->label_ = label;
+  return model;
 }
 
 void NetworkModel::evaluate(Want want, BlockTime t, ConstBlock x, const ConstBlock* v, Block score,
@@ -47,18 +59,18 @@ void NetworkModel::evaluate(Want want, BlockTime t, ConstBlock x, const ConstBlo
     if (want != Want::product) continue;
     for (std::size_t l = 0; l < L; ++l) v_in.row(i)[l] = static_cast<float>(input_scale[l] * v->row(i)[l]);
   }
-  const nn::Time<float> time{static_cast<float>(t.value), t.lanes ? times : nullptr};
+  const nn::Time<float> time{static_cast<float>(t.value), t.lanes ? times : nullptr, label_, nullptr};
   nn::Workspace<float> memory;
   memory.memory.swap(workspace.floats);
   switch (want) {
     case Want::score:
-      network_.evaluate<float>(theta_.data(), time, in, out, memory);
+      network_.evaluate<float>(theta_->data(), time, in, out, memory);
       break;
     case Want::divergence:
-      network_.trace<float>(theta_.data(), time, in, out, trace, memory);
+      network_.trace<float>(theta_->data(), time, in, out, trace, memory);
       break;
     case Want::product:
-      network_.push_forward<float>(theta_.data(), time, in, v_in, out, v_out, memory);
+      network_.push_forward<float>(theta_->data(), time, in, v_in, out, v_out, memory);
       break;
   }
   memory.memory.swap(workspace.floats);
@@ -82,7 +94,7 @@ void NetworkModel::evaluate(Want want, BlockTime t, ConstBlock x, const ConstBlo
 
 double NetworkModel::workspace_bytes(std::size_t lanes) const {
   return static_cast<double>((4 * dimension() + 2) * lanes * sizeof(float) + 3 * lanes * sizeof(double)) +
-         static_cast<double>(network_.memory_bytes(lanes) + theta_.size() * sizeof(float));
+         static_cast<double>(network_.memory_bytes(lanes) + theta_->size() * sizeof(float));
 }
 
 void NetworkModel::score(BlockTime t, ConstBlock x, Block score, SdeWorkspace& workspace) const {

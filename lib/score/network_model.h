@@ -17,6 +17,9 @@ class NetworkModel final : public ScoreModel {
                AlignedVector<float> theta, Standardisation standardisation);
 
   std::size_t dimension() const override { return network_.outputs(); }
+  std::size_t classes() const override { return network_.classes(); }
+  // Shares the weights.
+  std::shared_ptr<const ScoreModel> given(std::int32_t label) const override;
   void score(BlockTime t, ConstBlock x, Block score, SdeWorkspace& workspace) const override;
   void score_and_divergence(BlockTime t, ConstBlock x, Block score, double* divergence,
                             SdeWorkspace& workspace) const override;
@@ -31,7 +34,8 @@ class NetworkModel final : public ScoreModel {
 
   Prediction prediction_;
   nn::Network network_;
-  AlignedVector<float> theta_;
+  std::shared_ptr<const AlignedVector<float>> theta_;
+  std::int32_t label_ = nn::kNoClass;
 };
 
 }  // namespace sde

@@ -33,6 +33,8 @@ void check(const TrainOptions& o) {
   if (!(o.validation_fraction >= 0 && o.validation_fraction < 1)) {
     fail(Status::usage, "/validation_fraction: must lie in [0, 1) (got {})", o.validation_fraction);
   }
+  if (!(o.label_dropout >= 0 && o.label_dropout <= 1))
+    fail(Status::usage, "/label_dropout: must lie in [0, 1] (got {})", o.label_dropout);
   const nn::OptimizerOptions& p = o.optimizer;
   if (!(p.lr > 0)) fail(Status::usage, "/optimizer/lr: must be > 0 (got {})", p.lr);
   if (!(p.beta1 >= 0 && p.beta1 < 1))
@@ -45,12 +47,31 @@ void check(const TrainOptions& o) {
   if (!(p.clip >= 0)) fail(Status::usage, "/optimizer/clip: must be >= 0 (got {})", p.clip);
 }
 
+std::vector<std::int32_t> check_labels(const std::vector<std::int64_t>& labels, std::size_t n,
+                                       std::uint64_t classes) {
+  if (labels.empty()) {
+    fail(Status::bad_data,
+         "there are no labels, which {} classes need: a column named by --label-column, or /data/labels",
+         classes);
+  }
+  if (labels.size() != n) fail(Status::bad_data, "{} labels for {} rows", labels.size(), n);
+  std::vector<std::int32_t> out;
+  for (std::size_t k = 0; k < n; ++k) {
+    if (labels[k] < 0 || static_cast<std::uint64_t>(labels[k]) >= classes) {
+      fail(Status::bad_data, "row {}: the label must be 0 to {}, as /classes is {} (got {})", k + 1,
+           classes - 1, classes, labels[k]);
+    }
+    out.push_back(static_cast<std::int32_t>(labels[k]));
+  }
+  return out;
+}
+
 }  // namespace
 
 // Memory of the steps: one gradient for each group of rows, one batch for each thread.
 struct Trainer::Work {
   Work(const Trainer& t)
-      : batches([&t] { return NoisedBatch(t.network_, *t.process_, t.loss_); }),
+      : batches([&t] { return NoisedBatch(t.network_, *t.process_, t.loss_, t.options_.label_dropout); }),
         streams(t.options_.seed, t.dimension_, 0),
         loss((t.options_.batch + kGroup - 1) / kGroup),
         gradients(loss.size(), AlignedVector<float>(t.network_.trained_size())) {}
@@ -64,13 +85,15 @@ struct Trainer::Work {
 Trainer::~Trainer() = default;
 
 Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n,
-                 std::size_t dimension, std::vector<std::string> columns)
+                 std::size_t dimension, std::vector<std::string> columns,
+                 const std::vector<std::int64_t>& labels)
     : options_(options),
       dimension_(dimension),
       process_(make_process(options.process)),
       loss_(*process_, options.prediction, options.weighting, options.time_sampling),
-      network_(options.network, dimension, dimension) {
+      network_(options.network, dimension, dimension, options.classes) {
   check(options);
+  if (options.classes) labels_ = check_labels(labels, n, options.classes);
   for (std::size_t i = columns.size(); i < dimension; ++i) columns.push_back(std::to_string(i + 1));
   if (n < 2) fail(Status::bad_data, "training needs at least two rows of data (got {})", n);
   if (n > std::numeric_limits<std::uint32_t>::max()) fail(Status::bad_data, "at most 2^32 rows (got {})", n);
@@ -138,7 +161,7 @@ double Trainer::step() {
     for (std::uint64_t first = g * kGroup; first < end; first += used) {
       const std::uint64_t left = end - first;
       used = left <= nn::kTapeLanes ? static_cast<std::size_t>(left) : nn::kTapeStep;
-      batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), data_, rows_);
+      batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), data_, rows_, labels_);
       w.loss[g] += batch.loss(state_.network.weights.data(), used, w.gradients[g].data(), scale);
     }
   });
@@ -159,12 +182,12 @@ double Trainer::validation_loss(std::size_t draws) const {
   if (validation_.empty()) return std::numeric_limits<double>::quiet_NaN();
   const BatchStreams streams(options_.seed, dimension_, 1);
   tbb::enumerable_thread_specific<NoisedBatch> batches(
-      [this] { return NoisedBatch(network_, *process_, loss_); });
+      [this] { return NoisedBatch(network_, *process_, loss_, options_.label_dropout); });
   const std::size_t lanes = nn::kTapeLanes, count = (draws + lanes - 1) / lanes;
   std::vector<double> sums(count);
   tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) {
     NoisedBatch& batch = batches.local();
-    batch.draw(streams, 0, k * lanes, lanes, data_, validation_);
+    batch.draw(streams, 0, k * lanes, lanes, data_, validation_, labels_);
     sums[k] = batch.loss(state_.network.ema.data(), lanes, nullptr, 0);
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(count * lanes);

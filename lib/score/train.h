@@ -33,6 +33,10 @@ struct TrainOptions {
   double validation_fraction = 0.1;  // of the rows, left out of training
   // standard: columns are shifted and scaled to mean 0 and variance 1, and samples back.
   Normalization normalization = Normalization::standard;
+  // Of the data, 0 to classes - 1; with 0 labels are not read. Of a part of the samples the label is dropped,
+  // so that one network learns the score with and without it (Ho & Salimans 2021).
+  std::uint64_t classes = 0;
+  double label_dropout = 0.1;
   std::uint64_t seed = 0;
 
   template <class V>
@@ -48,6 +52,8 @@ struct TrainOptions {
     v("ema", ema);
     v("validation_fraction", validation_fraction);
     v("normalization", normalization);
+    v("classes", classes);
+    v("label_dropout", label_dropout);
     v("seed", seed);
   }
 };
@@ -72,8 +78,9 @@ class Trainer {
  public:
   // data is [n][dimension]; `columns` name them in messages. Throws Error(Status::bad_data) for rows that are
   // not finite, fewer than two of them, or a constant column; Error(Status::usage) for options out of range.
+  // `labels` are read where there are classes, one for each row; bad_data for one that is none of them.
   Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n, std::size_t dimension,
-          std::vector<std::string> columns = {});
+          std::vector<std::string> columns = {}, const std::vector<std::int64_t>& labels = {});
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -112,7 +119,8 @@ class Trainer {
   DenoisingLoss loss_;
   nn::Network network_;
   Standardisation standardisation_;
-  std::vector<float> data_;  // [n][dimension], standardised
+  std::vector<float> data_;           // [n][dimension], standardised
+  std::vector<std::int32_t> labels_;  // [n] or empty
   std::vector<std::uint32_t> rows_, validation_;
   TrainState state_, good_;
   std::unique_ptr<Work> work_;

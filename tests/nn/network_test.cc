@@ -17,6 +17,7 @@ struct Case {
   NetworkType type;
   Activation activation;
   TimeEmbedding embedding;
+  std::size_t classes = 0;
 };
 
 class Networks : public testing::TestWithParam<Case> {
@@ -27,6 +28,7 @@ class Networks : public testing::TestWithParam<Case> {
     o.activation = GetParam().activation;
     o.time_embedding.type = GetParam().embedding;
     o.time_embedding.size = 6;
+    o.class_embedding = 5;
     o.hidden =
         o.type == NetworkType::mlp ? std::vector<std::size_t>{9, 17} : std::vector<std::size_t>{11, 11};
     return o;
@@ -61,11 +63,20 @@ StateBlock<T> random_block(std::size_t rows, std::size_t lanes, unsigned seed) {
 
 constexpr std::size_t kIn = 3, kOut = 3, kLanes = 32;
 
+// Every class and none, in turn.
+std::vector<std::int32_t> all_labels(std::size_t classes, std::size_t lanes) {
+  std::vector<std::int32_t> labels(lanes, kNoClass);
+  for (std::size_t l = 0; l < lanes; ++l) labels[l] = static_cast<std::int32_t>(l % (classes + 1)) - 1;
+  return labels;
+}
+
 TEST_P(Networks, GradientsMatchCentralDifferences) {
-  const Network network(options(), kIn, kOut);
+  const Network network(options(), kIn, kOut, GetParam().classes);
   AlignedVector<double> theta = random_theta<double>(network, 1);
   const auto x = random_block<double>(kIn, kLanes, 2), weight = random_block<double>(kOut, kLanes, 3);
   Tape<double> tape(network, kLanes);
+  const auto labels = all_labels(GetParam().classes, kLanes);
+  tape.set_labels(labels.data());
   const auto loss = [&](const StateBlock<double>& at) {
     copy<double>(at, tape.input());
     for (std::size_t l = 0; l < kLanes; ++l) tape.time()[l] = static_cast<double>(l) / kLanes;
@@ -126,7 +137,7 @@ TEST_P(Networks, GradientsMatchCentralDifferences) {
 }
 
 TEST_P(Networks, ForwardProductsAndTraceMatchCentralDifferences) {
-  const Network network(options(), kIn, kOut);
+  const Network network(options(), kIn, kOut, GetParam().classes);
   const AlignedVector<double> theta = random_theta<double>(network, 4);
   const auto x = random_block<double>(kIn, kLanes, 5), v = random_block<double>(kIn, kLanes, 6);
   Workspace<double> workspace;
@@ -165,7 +176,7 @@ TEST_P(Networks, ForwardProductsAndTraceMatchCentralDifferences) {
 
 // f32: one time for the block or the same time in every lane, any split into blocks, any target.
 TEST_P(Networks, SameBitsForEverySplitAndTarget) {
-  const Network network(options(), kIn, kOut);
+  const Network network(options(), kIn, kOut, GetParam().classes);
   const AlignedVector<float> theta = random_theta<float>(network, 7);
   const std::size_t lanes = 208;
   const auto x = random_block<float>(kIn, lanes, 8);
@@ -194,13 +205,30 @@ TEST_P(Networks, SameBitsForEverySplitAndTarget) {
       for (std::size_t i = 0; i < kOut; ++i) std::copy_n(out.row(i), 16, y.row(i) + start);
     }
     EXPECT_TRUE(same(y)) << target << ", sixteen lanes at a time";
+    if (!GetParam().classes) continue;
+    const auto labels = all_labels(GetParam().classes, lanes);
+    StateBlock<float> mixed(kOut, lanes), one(kOut, lanes);
+    network.evaluate<float>(theta.data(), {0.3f, nullptr, kNoClass, labels.data()}, x, mixed, workspace);
+    for (std::int32_t c = kNoClass; c < static_cast<std::int32_t>(GetParam().classes); ++c) {
+      network.evaluate<float>(theta.data(), {0.3f, nullptr, c, nullptr}, x, one, workspace);
+      for (std::size_t l = 0; l < lanes; ++l) {
+        for (std::size_t i = 0; i < kOut; ++i) {
+          if (labels[l] == c) {
+            ASSERT_EQ(mixed.row(i)[l], one.row(i)[l]) << target << ", class " << c;
+          }
+        }
+      }
+      if (c != kNoClass) {
+        EXPECT_FALSE(same(one)) << "class " << c;
+      }
+    }
   }
   set_target(available_targets().front());
 }
 
 // The gradient of a group is one chain over its lanes, wherever the tape splits it.
 TEST_P(Networks, GradientHasTheSameBitsOnEveryTarget) {
-  const Network network(options(), kIn, kOut);
+  const Network network(options(), kIn, kOut, GetParam().classes);
   const AlignedVector<float> theta = random_theta<float>(network, 9);
   const auto x = random_block<float>(kIn, kLanes, 10), weight = random_block<float>(kOut, kLanes, 11);
   AlignedVector<float> first;
@@ -220,7 +248,7 @@ TEST_P(Networks, GradientHasTheSameBitsOnEveryTarget) {
 }
 
 TEST_P(Networks, SingleAgreesWithDouble) {
-  const Network network(options(), kIn, kOut);
+  const Network network(options(), kIn, kOut, GetParam().classes);
   const AlignedVector<double> theta = random_theta<double>(network, 12);
   const AlignedVector<float> narrow(theta.begin(), theta.end());
   const auto x = random_block<double>(kIn, kLanes, 13);
@@ -244,6 +272,10 @@ INSTANTIATE_TEST_SUITE_P(All, Networks,
                                          Case{NetworkType::mlp, Activation::softplus, TimeEmbedding::none},
                                          Case{NetworkType::mlp, Activation::lipswish, TimeEmbedding::fourier},
                                          Case{NetworkType::mlp, Activation::identity, TimeEmbedding::fourier},
+                                         Case{NetworkType::mlp, Activation::silu, TimeEmbedding::fourier, 3},
+                                         Case{NetworkType::mlp, Activation::tanh, TimeEmbedding::none, 2},
+                                         Case{NetworkType::resmlp, Activation::silu, TimeEmbedding::fourier,
+                                              3},
                                          Case{NetworkType::resmlp, Activation::silu, TimeEmbedding::fourier},
                                          Case{NetworkType::resmlp, Activation::tanh, TimeEmbedding::none}));
 

@@ -191,6 +191,86 @@ TEST(Trainer, EveryPredictionApproachesTheFloor) {
   }
 }
 
+// Two classes, N(-2, 1/4) and N(2, 1/4): with its label the score is that of its Gaussian, without that of
+// the mixture.
+TEST(Trainer, LearnsTheScoreWithAndWithoutTheLabel) {
+  std::vector<double> data;
+  std::vector<std::int64_t> labels;
+  const Stream stream = make_stream(3, Purpose::test);
+  for (std::size_t k = 0; k < 4096; ++k) {
+    labels.push_back(static_cast<std::int64_t>(k % 2));
+    data.push_back((k % 2 ? 2 : -2) + 0.5 * normal_pair(stream, k, 0)[0]);
+  }
+  TrainOptions o;
+  o.classes = 2;
+  o.label_dropout = 0.4;
+  o.network.hidden = {48, 48};
+  o.network.time_embedding.size = 8;
+  o.network.class_embedding = 4;
+  o.batch = 256;
+  o.steps = 6000;
+  o.optimizer.lr = 4e-3;
+  o.ema = 0.99;
+  o.normalization = Normalization::none;
+  Trainer trainer(o, data, data.size(), 1, {}, labels);
+  ASSERT_EQ(trainer.run({}), Trainer::End::finished);
+  const auto model = trainer.model();
+  ASSERT_EQ(model->classes(), 2u);
+  const std::vector<std::vector<std::vector<double>>> covariance(1, {{0.25}});
+  const auto exact = [&](std::vector<std::vector<double>> means) {
+    ScoreDocument d;
+    d.score.type = "gaussian_mixture";
+    d.score.covariances.emplace(means.size(), covariance[0]);
+    d.score.means = std::move(means);
+    return make_mixture(d);
+  };
+  const std::pair<std::int32_t, std::shared_ptr<const ScoreModel>> cases[] = {
+      {0, exact({{-2}})}, {1, exact({{2}})}, {nn::kNoClass, exact({{-2}, {2}})}};
+  SdeWorkspace w;
+  for (const auto& [label, truth] : cases) {
+    const auto conditioned = model->given(label);
+    double error = 0, size = 0;
+    for (const double t : {0.1, 0.3, 0.6}) {
+      const double a = truth->process().signal(t), s = truth->process().noise(t);
+      StateBlock<double> x(1, 512), got(1, 512), want(1, 512);
+      for (std::size_t l = 0; l < 512; ++l) {
+        const double centre = label == 0 || (label == nn::kNoClass && l % 2) ? -2 : 2;
+        const auto z = normal_pair(stream, l, 9);
+        x.row(0)[l] = a * (centre + 0.5 * z[0]) + s * z[1];
+      }
+      conditioned->score({t, nullptr}, x, got, w);
+      truth->score({t, nullptr}, x, want, w);
+      for (std::size_t l = 0; l < 512; ++l) {
+        error += s * s * std::pow(got.row(0)[l] - want.row(0)[l], 2);
+        size += s * s * std::pow(want.row(0)[l], 2);
+      }
+    }
+    EXPECT_LT(std::sqrt(error / size), 0.1) << "class " << label;
+  }
+  EXPECT_THROW(model->given(2), Error);
+  EXPECT_THROW(model->given(-2), Error);
+  // And without a word it is given none.
+  StateBlock<double> x(1, 16), plain(1, 16), none(1, 16);
+  model->score({0.5, nullptr}, x, plain, w);
+  model->given(nn::kNoClass)->score({0.5, nullptr}, x, none, w);
+  EXPECT_EQ(plain.row(0)[0], none.row(0)[0]);
+
+  const auto refused = [&](std::vector<std::int64_t> wrong, const std::string& part) {
+    try {
+      Trainer(o, data, data.size(), 1, {}, wrong);
+      ADD_FAILURE() << part;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.status(), Status::bad_data);
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+    }
+  };
+  refused({}, "no labels");
+  labels[6] = 2;
+  refused(labels, "row 7: the label must be 0 to 1, as /classes is 2 (got 2)");
+  labels[6] = -1;
+  refused(labels, "(got -1)");
+}
+
 // The whole loop on a known mixture: relative L2 error of the score below 5 %, and samples whose mean
 // log-density is within 0.05 of minus the entropy.
 TEST(Trainer, LearnsTheScoreOfAMixture) {

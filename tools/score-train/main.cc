@@ -99,12 +99,14 @@ int run(cli::Context& context) {
   std::unique_ptr<Trainer> trainer;
   try {
     trainer = config::locate(context.config(), "", [&] {
-      return std::make_unique<Trainer>(options.train, rows, data.n, data.d, data.columns);
+      return std::make_unique<Trainer>(options.train, rows, data.n, data.d, data.columns, data.labels);
     });
   } catch (const Error& error) {
     if (error.status() != Status::bad_data) throw;
     fail(Status::bad_data, "{}: {}", data.source, error.what());
   }
+  if (!data.labels.empty() && !options.train.classes)
+    context.note(fmt::format("{}: labels are not used; /classes says how many there are", data.source));
   if (context.dry_run()) return context.print_plan(make_plan(*trainer));
 
   Checkpoint checkpoint(context, data.columns);
