@@ -1,4 +1,6 @@
 // Transition laws in closed form, component by component.
+#include <fmt/format.h>
+
 #include <numbers>
 
 #include "fit/density_makers.h"
@@ -9,6 +11,11 @@ namespace sde {
 using expr::Expr;
 
 namespace {
+
+// A group of one state, as the densities below take it.
+struct ScalarLaw {
+  Expr intercept, slope, scale;
+};
 
 constexpr double kLog2Pi = 1.8378770664093454836;
 
@@ -97,12 +104,23 @@ std::vector<TransitionDensity> make_exact_density(const SdeExpressions& ito, std
   density.states = ito.states;
   density.parameters = ito.parameters;
   density.log_density = Expr(0);
+  std::vector<const LawGroup*> group_of(ito.dimension(), nullptr);
+  for (const LawGroup& group : laws.groups) {
+    if (group.size() > 1 || group.kind == LawKind::brownian_bridge) {
+      why_not = fmt::format(
+          "\"{}\" is not by itself an Ornstein-Uhlenbeck, geometric or Cox-Ingersoll-Ross process",
+          ito.states[group.states[0]]);
+      return {};
+    }
+    group_of[group.states[0]] = &group;
+  }
   for (std::size_t i = 0; i < ito.dimension(); ++i) {
     const std::string& state = ito.states[i];
-    const ScalarLaw& law = laws.components[i];
+    const LawGroup& group = *group_of[i];
+    const ScalarLaw law = {group.intercept[0], group.slope[0][0], group.scalar_scale()};
     const Symbols symbols = {Expr::symbol(state), Expr::symbol(state_after(state)),
                              Expr::symbol(kStepSymbol)};
-    switch (law.kind) {
+    switch (group.kind) {
       case LawKind::ornstein_uhlenbeck:
         add_ornstein_uhlenbeck(law, symbols, density);
         break;
@@ -112,8 +130,10 @@ std::vector<TransitionDensity> make_exact_density(const SdeExpressions& ito, std
       case LawKind::square_root:
         add_square_root(law, state, symbols, density);
         break;
+      case LawKind::brownian_bridge:
+        break;
     }
-    density.positive_state.push_back(law.kind != LawKind::ornstein_uhlenbeck);
+    density.positive_state.push_back(group.kind != LawKind::ornstein_uhlenbeck);
     density.scales.push_back({law.scale});
   }
   return {density};

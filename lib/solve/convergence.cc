@@ -32,14 +32,20 @@ StrongSolution known_solution(const SdeExpressions& given) {
   const SdeExpressions sde = converted(given, Calculus::ito);
   const LawRecognition law = recognise_law(sde);
   if (!law.known()) return {};
-  StrongSolution solution;
-  for (std::size_t i = 0; i < sde.dimension(); ++i) {
-    const ScalarLaw& c = law.components[i];
-    if (c.kind != LawKind::geometric) return {};
-    std::size_t noise = 0;
-    while (sde.diffusion[i][noise].is_zero()) ++noise;
-    solution.push_back(fmt::format("{0}*exp(({1} - ({2})^2/2)*t + ({2})*W_{3})", sde.states[i],
-                                   expr::to_string(c.slope), expr::to_string(c.scale), sde.noises[noise]));
+  StrongSolution solution(sde.dimension());
+  for (const LawGroup& group : law.groups) {
+    if (group.kind != LawKind::geometric) return {};
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      Expr half = 0, path = 0;
+      for (std::size_t k = 0; k < group.noises.size(); ++k) {
+        const Expr& s = group.scale[i][k];
+        half = half + Expr(0.5) * s * s;
+        path = path + s * Expr::symbol("W_" + sde.noises[group.noises[k]]);
+      }
+      const Expr exponent = (group.slope[i][i] - half) * Expr::symbol("t") + path;
+      const std::string& state = sde.states[group.states[i]];
+      solution[group.states[i]] = expr::to_string(Expr::symbol(state) * expr::exp(exponent));
+    }
   }
   return solution;
 }
@@ -60,6 +66,8 @@ class Measurement {
         initial_(document),
         stepper_(make_stepper(sde_, *options.method)),
         solved_(!solution.empty()) {
+    if (options.method->family == MethodFamily::exact)
+      fail(Status::usage, "/methods: exact draws from the law and has no order to measure");
     std::sort(options_.steps.begin(), options_.steps.end());
     if (options_.steps.size() < 3) fail(Status::usage, "/levels: three step counts or more make a slope");
     fine_ = options_.steps.back();

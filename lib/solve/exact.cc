@@ -1,10 +1,15 @@
 #include "solve/exact.h"
 
+#include <Eigen/Eigenvalues>
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <mutex>
 
 #include "base/error.h"
 #include "random/stream.h"
 #include "sde/law.h"
+#include "sde/transition.h"
 #include "solve/symbolic_step.h"
 
 namespace sde {
@@ -95,25 +100,109 @@ double poisson_draw(double mean, Draws& draws) {
   return total;
 }
 
-class ExactStepper final : public Stepper {
+// Ornstein-Uhlenbeck in several dimensions. Given the increments dW of its noises, X' is Gaussian with mean
+// F x + m + K dW, K = (int_0^h e^{As} ds) S / h, and covariance P - h K K'; drawn with those increments, and
+// further normals for the rest, paths stay close to what other methods make of the same increments.
+class LinearDraw {
  public:
-  ExactStepper(const SdeExpressions& sde, const LawRecognition& law, std::unique_ptr<Stepper> closed)
-      : closed_(std::move(closed)) {
-    for (std::size_t i = 0; i < law.components.size(); ++i) {
-      const ScalarLaw& component = law.components[i];
-      if (component.kind != LawKind::square_root) continue;
-      roots_.push_back({i, evaluate_parameters(sde, component.intercept),
-                        evaluate_parameters(sde, component.slope),
-                        evaluate_parameters(sde, component.scale)});
+  LinearDraw(LinearSystem system, LawGroup group, std::size_t first_normal)
+      : system_(std::move(system)), group_(std::move(group)), first_normal_(first_normal) {}
+
+  std::size_t size() const { return group_.size(); }
+
+  void step(const StepInput& in, Block next) const {
+    const std::shared_ptr<const Step> step = of_length(in.h.value);
+    const std::size_t n = group_.size(), lanes = in.x.lanes;
+    const auto add = [&](double* y, double factor, const double* from) {
+      if (factor == 0) return;
+      for (std::size_t lane = 0; lane < lanes; ++lane) y[lane] += factor * from[lane];
+    };
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto row = static_cast<Eigen::Index>(i);
+      double* y = next.row(group_.states[i]);
+      std::fill_n(y, lanes, step->shift[row]);
+      for (std::size_t j = 0; j < n; ++j)
+        add(y, step->growth(row, static_cast<Eigen::Index>(j)), in.x.row(group_.states[j]));
+      for (std::size_t k = 0; k < group_.noises.size(); ++k)
+        add(y, step->gain(row, static_cast<Eigen::Index>(k)), in.dW + group_.noises[k] * lanes);
+      for (std::size_t j = 0; j < n; ++j)
+        add(y, step->rest(row, static_cast<Eigen::Index>(j)), in.dW + (first_normal_ + j) * lanes);
     }
   }
 
+ private:
+  struct Step {
+    Eigen::MatrixXd growth, gain, rest;  // F, K, R with R R' = (P - h K K')/h
+    Eigen::VectorXd shift;
+  };
+
+  // Steps come in few lengths: each is worked out once.
+  std::shared_ptr<const Step> of_length(double h) const {
+    const std::scoped_lock lock(mutex_);
+    std::shared_ptr<const Step>& found = steps_[h];
+    if (!found) {
+      if (steps_.size() > kMostLengths) {
+        steps_.clear();
+        return steps_[h] = make_step(h);
+      }
+      found = make_step(h);
+    }
+    return found;
+  }
+
+  std::shared_ptr<const Step> make_step(double h) const {
+    const GaussianTransition law = transition(system_, h);
+    // The columns of int_0^h e^{As} ds S are shifts of systems driven by the columns of S.
+    Eigen::MatrixXd gain(system_.scale.rows(), system_.scale.cols());
+    LinearSystem driven = system_;
+    for (Eigen::Index k = 0; k < gain.cols(); ++k) {
+      driven.intercept = system_.scale.col(k);
+      gain.col(k) = transition(driven, h).shift / h;
+    }
+    const Eigen::MatrixXd rest = law.covariance / h - gain * gain.transpose();
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(rest);
+    const Eigen::VectorXd roots = eigen.eigenvalues().cwiseMax(0).cwiseSqrt();
+    return std::make_shared<Step>(
+        Step{law.growth, gain, eigen.eigenvectors() * roots.asDiagonal(), law.shift});
+  }
+
+  static constexpr std::size_t kMostLengths = 4096;
+  LinearSystem system_;
+  LawGroup group_;
+  std::size_t first_normal_;
+  mutable std::mutex mutex_;  // guards steps_
+  mutable std::map<double, std::shared_ptr<const Step>> steps_;
+};
+
+class ExactStepper final : public Stepper {
+ public:
+  ExactStepper(const SdeExpressions& sde, const LawRecognition& law, std::unique_ptr<Stepper> closed)
+      : closed_(std::move(closed)), normals_(closed_->noises()) {
+    for (const LawGroup& group : law.groups) {
+      if (group.kind == LawKind::square_root) {
+        roots_.push_back({group.states[0], evaluate_parameters(sde, group.intercept[0]),
+                          evaluate_parameters(sde, group.slope[0][0]),
+                          evaluate_parameters(sde, group.scalar_scale())});
+      } else if (drawn_jointly(group)) {
+        linear_.push_back(
+            std::make_unique<LinearDraw>(linear_system(sde, group, sde.parameter_values), group, normals_));
+        normals_ += group.size();
+      }
+    }
+  }
+
+  static bool drawn_jointly(const LawGroup& group) {
+    return group.kind == LawKind::ornstein_uhlenbeck && (group.size() > 1 || group.noises.size() > 1);
+  }
+
   std::size_t dimension() const override { return closed_->dimension(); }
-  std::size_t noises() const override { return closed_->noises(); }
+  // The Brownian motions of the SDE, then further ones that joint draws take.
+  std::size_t noises() const override { return normals_; }
   std::size_t evaluations() const override { return 0; }
 
   void step(const StepInput& in, Block next, Block* error, StepWorkspace& workspace) const override {
     closed_->step(in, next, error, workspace);
+    for (const std::unique_ptr<LinearDraw>& draw : linear_) draw->step(in, next);
     for (const Root& root : roots_) {
       const SquareRootDraw draw(in.seed, static_cast<std::uint32_t>(root.component), root.a, root.b, root.c,
                                 in.h.value);
@@ -130,8 +219,52 @@ class ExactStepper final : public Stepper {
     double a, b, c;
   };
   std::unique_ptr<Stepper> closed_;
+  std::size_t normals_;
+  std::vector<std::unique_ptr<LinearDraw>> linear_;
   std::vector<Root> roots_;
 };
+
+// The next states of a group that are expressions of its increments; what ExactStepper draws stays as it is.
+void add_closed_form(const SdeExpressions& ito, const LawGroup& group, std::vector<Expr>& next) {
+  const Expr h = step_symbol();
+  const auto number = [&](const Expr& e) { return Expr(evaluate_parameters(ito, e)); };
+  // A slope that happens to be 0 has a form of its own, hence numbers.
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const std::size_t state = group.states[i];
+    const Expr x = Expr::symbol(ito.states[state]);
+    Expr square = 0, noise = 0;  // (SS')_ii and (S dW)_i
+    for (std::size_t k = 0; k < group.noises.size(); ++k) {
+      const Expr s = number(group.scale[i][k]);
+      square = square + s * s;
+      noise = noise + s * increment_symbol(group.noises[k]);
+    }
+    switch (group.kind) {
+      case LawKind::ornstein_uhlenbeck: {
+        if (ExactStepper::drawn_jointly(group)) break;
+        const Expr slope = number(group.slope[0][0]), intercept = number(group.intercept[0]);
+        const Expr mean = x + (intercept + slope * x) * growth_integral(slope, h);
+        const Expr variance = square * growth_integral(Expr(2) * slope, h);
+        next[state] = mean + expr::sqrt(variance / h) * increment_symbol(group.noises[0]);
+        break;
+      }
+      case LawKind::geometric:
+        next[state] = x * expr::exp((number(group.slope[i][i]) - Expr(0.5) * square) * h + noise);
+        break;
+      case LawKind::brownian_bridge: {
+        // The step that ends at T ends there but for rounding, and X is b.
+        const Expr left = number(group.end) - Expr::symbol("t"), u = h / left;
+        const Expr target = number(group.intercept[i]);
+        const Expr inside = x + (target - x) * u + expr::sqrt(Expr(1) - u) * noise;
+        const Expr past = expr::less(left * Expr(1 + 1e-9), h);
+        next[state] = expr::select(expr::less(u, Expr(1 - 1e-9)), inside,
+                                   expr::select(past, Expr(std::nan("")), target));
+        break;
+      }
+      case LawKind::square_root:
+        break;
+    }
+  }
+}
 
 }  // namespace
 
@@ -159,36 +292,14 @@ std::unique_ptr<Stepper> make_exact_stepper(const SdeExpressions& sde) {
   const SdeExpressions ito = converted(sde, Calculus::ito);
   const LawRecognition law = recognise_law(ito);
   if (!law.known())
-    fail(Status::usage,
-         "/solver/method: exact needs a process whose transition law is known (OU, GBM or CIR in each "
-         "component), but {}; "
-         "use another method, such as {}",
-         law.reason, sde.calculus == Calculus::ito ? "euler-maruyama" : "heun");
-  const Expr h = step_symbol();
+    fail(
+        Status::usage,
+        "/solver/method: exact needs a process whose transition law is known (Ornstein-Uhlenbeck, geometric, "
+        "Cox-Ingersoll-Ross, Brownian bridge), but {}; use another method, such as {}",
+        law.reason, sde.calculus == Calculus::ito ? "euler-maruyama" : "heun");
   std::vector<Expr> next;
-  for (std::size_t i = 0; i < ito.dimension(); ++i) {
-    // As numbers: a slope that happens to be 0 has a form of its own.
-    ScalarLaw c = law.components[i];
-    for (Expr* e : {&c.intercept, &c.slope, &c.scale}) *e = Expr(evaluate_parameters(ito, *e));
-    const Expr x = Expr::symbol(ito.states[i]);
-    std::size_t noise = 0;
-    while (noise + 1 < ito.noises.size() && ito.diffusion[i][noise].is_zero()) ++noise;
-    const Expr dW = increment_symbol(noise);
-    switch (c.kind) {
-      case LawKind::ornstein_uhlenbeck: {
-        const Expr mean = x + (c.intercept + c.slope * x) * growth_integral(c.slope, h);
-        const Expr variance = c.scale * c.scale * growth_integral(Expr(2) * c.slope, h);
-        next.push_back(mean + expr::sqrt(variance / h) * dW);
-        break;
-      }
-      case LawKind::geometric:
-        next.push_back(x * expr::exp((c.slope - Expr(0.5) * c.scale * c.scale) * h + c.scale * dW));
-        break;
-      case LawKind::square_root:
-        next.push_back(x);  // drawn by ExactStepper
-        break;
-    }
-  }
+  for (const std::string& state : ito.states) next.push_back(Expr::symbol(state));
+  for (const LawGroup& group : law.groups) add_closed_form(ito, group, next);
   return std::make_unique<ExactStepper>(ito, law, make_symbolic_stepper(ito, {next}));
 }
 

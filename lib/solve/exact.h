@@ -10,9 +10,10 @@
 
 namespace sde {
 
-// OU and geometric Brownian motion in closed form from the increment (for GBM this is the strong solution;
-// for OU the law is exact and the increment only supplies its normal). CIR is drawn from its noncentral
-// chi-squared law, which takes more random numbers than increments; see ExactSquareRoot. Throws
+// OU, geometric Brownian motion and the Brownian bridge in closed form from the increments (for GBM this is
+// the strong solution; for the others the law is exact). OU in several dimensions takes further normals,
+// served as increments of further Brownian motions (noises() counts them). CIR is drawn from its noncentral
+// chi-squared law, which takes more random numbers than increments; see SquareRootDraw. Throws
 // Error(Status::usage) where the law is not known, saying why.
 std::unique_ptr<Stepper> make_exact_stepper(const SdeExpressions& sde);
 

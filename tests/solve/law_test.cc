@@ -4,10 +4,13 @@
 #include <boost/math/distributions/non_central_chi_squared.hpp>
 #include <boost/math/distributions/normal.hpp>
 
+#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
+#include "sde/law.h"
+#include "sde/transition.h"
 #include "testing.h"
 
 namespace sde {
@@ -85,6 +88,119 @@ TEST(Law, CoxIngersollRoss) {
     EXPECT_LT(kolmogorov(end_values(d, "exact", make_grid(0, t, {t}), kPaths), cdf), 1.95) << mean;
     EXPECT_LT(kolmogorov(end_values(d, "exact", make_grid(0, t, {0.1, 0.3, t}), kPaths), cdf), 1.95) << mean;
   }
+}
+
+// [path][state] at the end.
+std::vector<std::vector<double>> end_states(const SdeDocument& d, const char* method, const TimeGrid& grid,
+                                            std::uint64_t paths) {
+  EnsembleOptions options;
+  options.paths = paths;
+  options.seed = 23;
+  std::vector<std::vector<double>> values(paths, std::vector<double>(d.states.size()));
+  run(d, method, grid, options, [&](const PathBlock& block) {
+    for (std::size_t p = 0; p < block.paths; ++p)
+      for (std::size_t i = 0; i < d.states.size(); ++i)
+        values[block.first_id + p][i] = block.at(p, block.saves - 1, i);
+  });
+  return values;
+}
+
+// Components of the standardised end states are standard normals where the law is N(mean, covariance), and
+// so is every other direction: sqrt(n) D of each, the largest.
+double gaussian_misfit(const std::vector<std::vector<double>>& states, const StateMoments& law) {
+  const Eigen::MatrixXd factor = law.covariance.llt().matrixL();
+  const Eigen::Index n = law.mean.size();
+  double worst = 0;
+  for (int direction = 0; direction < 5; ++direction) {
+    Eigen::VectorXd w(n);
+    for (Eigen::Index i = 0; i < n; ++i) w[i] = std::cos(1.7 * direction + 2.3 * static_cast<double>(i));
+    if (direction < n) w = Eigen::VectorXd::Unit(n, direction);
+    w.normalize();
+    std::vector<double> values;
+    for (const std::vector<double>& x : states) {
+      const Eigen::VectorXd z = factor.triangularView<Eigen::Lower>().solve(
+          Eigen::Map<const Eigen::VectorXd>(x.data(), n) - law.mean);
+      values.push_back(w.dot(z));
+    }
+    worst = std::max(worst, kolmogorov(std::move(values),
+                                       [](double z) { return boost::math::cdf(boost::math::normal(), z); }));
+  }
+  return worst;
+}
+
+StateMoments law_at(const SdeDocument& d, double start, double end, const std::vector<double>& from) {
+  const SdeExpressions sde = parse_document(d);
+  const auto n = static_cast<Eigen::Index>(from.size());
+  return propagate(sde, recognise_law(sde), start, end,
+                   {Eigen::Map<const Eigen::VectorXd>(from.data(), n), Eigen::MatrixXd::Zero(n, n)});
+}
+
+// Shared noise and coupled drifts; slopes that are stable, defective and singular.
+TEST(Law, ExactOrnsteinUhlenbeckInSeveralDimensions) {
+  const char* const drifts[][3] = {{"-x + 0.5*y", "1 - 0.3*x - y + z", "0.2*y - 2*z"},
+                                   {"-x + y", "-y + z", "-z"},
+                                   {"x - y", "2*x - 2*y + 1", "0"}};
+  for (const auto& drift : drifts) {
+    SdeDocument d;
+    d.noises = {"u", "v", "w"};
+    d.states = {testing::state("x", drift[0], {{"u", "0.5"}, {"v", "0.2"}}, "1"),
+                testing::state("y", drift[1], {{"v", "0.4"}}, "-0.5"),
+                testing::state("z", drift[2], {{"u", "-0.3"}, {"w", "0.6"}}, "0.3")};
+    const StateMoments law = law_at(d, 0, 1.2, {1, -0.5, 0.3});
+    EXPECT_LT(gaussian_misfit(end_states(d, "exact", make_grid(0, 1.2, {1.2}), kPaths), law), 2.1)
+        << drift[0];
+    EXPECT_LT(gaussian_misfit(end_states(d, "exact", make_grid(0, 1.2, {0.1, 0.35, 1.2}), kPaths), law), 2.1);
+    EXPECT_LT(gaussian_misfit(end_states(d, "sra1", make_grid(0, 1.2, {1.2}, 0.02), kPaths), law), 2.1);
+    EXPECT_GT(gaussian_misfit(end_states(d, "euler-maruyama", make_grid(0, 1.2, {1.2}, 0.3), kPaths), law),
+              2.1);
+  }
+}
+
+// One noise for two states: with a long step the law is not singular, though the increments alone would be.
+TEST(Law, ExactLangevinDynamics) {
+  SdeDocument d;
+  d.states = {testing::state("q", "p", {}, "1"), testing::state("p", "-4*q - 0.5*p", {{"p", "0.8"}}, "0")};
+  const StateMoments law = law_at(d, 0, 2, {1, 0});
+  EXPECT_LT(gaussian_misfit(end_states(d, "exact", make_grid(0, 2, {2}), kPaths), law), 2.1);
+  EXPECT_LT(gaussian_misfit(end_states(d, "exact", make_grid(0, 2, {0.5, 2}), kPaths), law), 2.1);
+}
+
+// The joint draw keeps the increments: a fine method on the same path ends close by.
+TEST(Law, ExactFollowsTheIncrements) {
+  SdeDocument d;
+  d.states = {testing::state("q", "p", {}, "1"), testing::state("p", "-4*q - 0.5*p", {{"p", "0.8"}}, "0")};
+  const TimeGrid grid = make_grid(0, 1, {1}, 1.0 / 256);
+  const auto exact = end_states(d, "exact", grid, 256), near = end_states(d, "sra1", grid, 256);
+  for (std::size_t p = 0; p < 256; ++p)
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_NEAR(exact[p][i], near[p][i], 0.01);
+}
+
+TEST(Law, BrownianBridge) {
+  SdeDocument d = scalar("(b - x)/(T - t)", "s", "1", {{"b", -0.5}, {"T", 2}, {"s", 0.7}});
+  const StateMoments law = law_at(d, 0, 1.5, {1});
+  EXPECT_NEAR(law.mean[0], 1 - 1.5 * 0.75, 1e-14);
+  EXPECT_NEAR(law.covariance(0, 0), 0.49 * 1.5 * 0.25, 1e-14);
+  EXPECT_LT(gaussian_misfit(end_states(d, "exact", make_grid(0, 1.5, {1.5}), kPaths), law), 1.95);
+  EXPECT_LT(gaussian_misfit(end_states(d, "exact", make_grid(0, 1.5, {0.3, 1.1, 1.5}), kPaths), law), 1.95);
+  EXPECT_LT(gaussian_misfit(end_states(d, "euler-maruyama", make_grid(0, 1.5, {1.5}, 0.005), kPaths), law),
+            1.95);
+  // It ends where it must, also where the times before are rounded.
+  for (const auto& x : end_states(d, "exact", make_grid(0, 2, equispaced(0, 2, 14)), 500))
+    EXPECT_EQ(x[0], -0.5);
+  for (const auto& x : end_states(d, "exact", make_grid(0, 2, {2}, 0.3), 500)) EXPECT_EQ(x[0], -0.5);
+}
+
+TEST(Law, CorrelatedGeometricMotion) {
+  SdeDocument d;
+  d.noises = {"u", "w"};
+  d.states = {testing::state("x", "0.1*x", {{"u", "0.4*x"}}, "2"),
+              testing::state("y", "0.2*y", {{"u", "0.3*y"}, {"w", "0.5*y"}}, "3")};
+  auto logs = end_states(d, "exact", make_grid(0, 1.5, {0.5, 1.5}), kPaths);
+  for (auto& x : logs)
+    for (double& value : x) value = std::log(value);
+  StateMoments law{Eigen::Vector2d(std::log(2.0) + (0.1 - 0.08) * 1.5, std::log(3.0) + (0.2 - 0.17) * 1.5),
+                   Eigen::Matrix2d{{0.16 * 1.5, 0.12 * 1.5}, {0.12 * 1.5, 0.34 * 1.5}}};
+  EXPECT_LT(gaussian_misfit(logs, law), 2.1);
 }
 
 TEST(Law, OfIndependentComponentsOfDifferentKinds) {
