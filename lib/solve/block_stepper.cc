@@ -63,6 +63,37 @@ class BlockAlgebra {
     return result;
   }
 
+  std::size_t noises() const { return sde_.noises(); }
+  bool mixes() const { return columns_mix(sde_.noise_kind(), sde_.noises()); }
+
+  Noise signs() {
+    const Noise result = H();
+    const Block s = block(result.slot);
+    for (std::size_t k = 0; k < s.rows; ++k)
+      for (std::size_t lane = 0; lane < s.lanes; ++lane) s.row(k)[lane] = s.row(k)[lane] < 0 ? -1.0 : 1.0;
+    return result;
+  }
+
+  Noise rows(Noise w, std::size_t from, std::size_t to) {
+    const Noise result{take(sde_.noises())};
+    const Block out = block(result.slot), in = block(w.slot);
+    for (std::size_t k = 0; k < out.rows; ++k) {
+      if (k >= from && k < to) {
+        std::copy_n(in.row(k), out.lanes, out.row(k));
+      } else {
+        std::fill_n(out.row(k), out.lanes, 0.0);
+      }
+    }
+    return result;
+  }
+
+  Noise broadcast(Noise w, std::size_t k) {
+    const Noise result{take(sde_.noises())};
+    const Block out = block(result.slot), in = block(w.slot);
+    for (std::size_t i = 0; i < out.rows; ++i) std::copy_n(in.row(k), out.lanes, out.row(i));
+    return result;
+  }
+
   Vector brackets(Vector, double) {
     fail(Status::usage,
          "/solver/method: log-ode needs an SDE given by expressions, whose brackets can be formed");
@@ -203,6 +234,14 @@ class CountingAlgebra {
   using Noise = Nothing;
   using Term = scheme::Term<Nothing>;
 
+  CountingAlgebra(std::size_t noises, NoiseKind kind) : noises_(noises), mixes_(columns_mix(kind, noises)) {}
+
+  std::size_t noises() const { return noises_; }
+  bool mixes() const { return mixes_; }
+  Noise signs() { return H(); }
+  Noise rows(Noise, std::size_t, std::size_t) { return {}; }
+  Noise broadcast(Noise, std::size_t) { return {}; }
+
   Vector state() { return {}; }
   Vector memory() { return {}; }
   Vector drift(Vector, double) {
@@ -226,13 +265,17 @@ class CountingAlgebra {
 
   std::size_t evaluations = 0;
   BrownianNeeds needs;
+
+ private:
+  std::size_t noises_;
+  bool mixes_;
 };
 
 class BlockStepper final : public Stepper {
  public:
   BlockStepper(std::shared_ptr<const Sde> sde, const Method& method)
       : sde_(std::move(sde)), scheme_(find_scheme<BlockAlgebra>(method, sde_->noise_kind())) {
-    CountingAlgebra counting;
+    CountingAlgebra counting(sde_->noises(), sde_->noise_kind());
     const auto result = find_scheme<CountingAlgebra>(method, sde_->noise_kind())(counting);
     evaluations_ = counting.evaluations;
     needs_ = counting.needs;

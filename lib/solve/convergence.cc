@@ -394,8 +394,7 @@ class Measurement {
     result_.strong = all.strong;
     result_.weak = all.weak;
     result_.strong_claim = strong_order(*options_.method, sde_.noise_kind);
-    result_.weak_claim =
-        sde_.noise_kind == NoiseKind::none ? options_.method->ode_order : options_.method->weak_order;
+    result_.weak_claim = weak_order(*options_.method, sde_.noise_kind);
     double worst = 0;
     for (const ErrorLevel& level : all.strong) worst = std::max(worst, level.error);
     for (const ErrorLevel& level : all.weak)

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/suggest.h"
 
@@ -22,7 +24,7 @@ const std::vector<Method>& methods() {
       {"euler-heun", "Euler in the drift, Heun in the diffusion, Stratonovich", explicit_sde, false, true,
        general, 0.5, 1, 1, 1, 1, false, "Kloeden & Platen 1992, section 4.9; Roberts 2012"},
       {"heun", "stochastic Heun, Stratonovich; the second-order method on an ODE", explicit_sde, false, true,
-       general, 0.5, 1, 1, 1, 2, false, "Ruemelin 1982; Kloeden & Platen 1992, section 15.5"},
+       general, 0.5, 1, 1, 1, 2, false, "Ruemelin 1982; Kloeden & Platen 1992, section 15.5", 0, 2},
       {"midpoint", "stochastic explicit midpoint rule, Stratonovich", explicit_sde, false, true, general, 0.5,
        1, 1, 1, 2, false, "Ruemelin 1982"},
       {"ralston", "stochastic Ralston, Stratonovich", explicit_sde, false, true, general, 0.5, 1, 1, 1, 2,
@@ -33,29 +35,41 @@ const std::vector<Method>& methods() {
       {"log-ode", "the flow of the truncated logarithm, Stratonovich; Levy areas where noise is general",
        explicit_sde, false, true, general, 1, 1, 1, 1, 2, false, "Castell & Gaines 1996"},
       {"spark", "splitting path Runge-Kutta, three stages, Stratonovich", explicit_sde, false, true, general,
-       0.5, 1, 1.5, 1, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
+       0.5, 1, 1.5, 1, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543", 0, 2},
       {"general-shark", "shifted additive-noise Runge-Kutta for any noise, Stratonovich", explicit_sde, false,
-       true, general, 0.5, 1, 1.5, 1, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
+       true, general, 0.5, 1, 1.5, 1, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543", 0, 2},
       {"slowrk", "strong order 3/2 on commutative noise, seven stages, Stratonovich", explicit_sde, false,
-       true, general, 0.5, 1.5, 1.5, 1, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
+       true, general, 0.5, 1.5, 1.5, 1, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543", 2, 2},
       {"shark", "shifted additive-noise Runge-Kutta, two stages", explicit_sde, true, true, additive, 0, 0,
-       1.5, 1.5, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
+       1.5, 2, 2, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
       {"sea", "shifted Euler for additive noise, one stage", explicit_sde, true, true, additive, 0, 0, 1, 1,
        1, false, "Foster, dos Reis & Strange 2023, arXiv 2210.17543"},
       {"srk", "strong order 3/2: sra1 on additive noise, sri2w1 on scalar and diagonal noise, Ito",
-       explicit_sde, true, false, diagonal, 0, 1.5, 1.5, 1.5, 2, false, "Roessler 2010"},
+       explicit_sde, true, false, diagonal, 0, 1.5, 1.5, 1.5, 2, false, "Roessler 2010", 0, 2},
       {"sra1", "strong Runge-Kutta of two stages for additive noise", explicit_sde, true, true, additive, 0,
-       0, 1.5, 1.5, 2, false, "Roessler 2010, SRA1"},
+       0, 1.5, 2, 2, false, "Roessler 2010, SRA1"},
       {"sra3", "strong Runge-Kutta of three stages for additive noise", explicit_sde, true, true, additive, 0,
-       0, 1.5, 1.5, 3, false, "Roessler 2010, SRA3 (beta2 with the sign its conditions ask for)"},
+       0, 1.5, 2, 3, false, "Roessler 2010, SRA3 (beta2 with the sign its conditions ask for)"},
       {"sosra", "SRA of three stages with a large region of stability", explicit_sde, true, true, additive, 0,
-       0, 1.5, 1.5, 2, false, "Rackauckas & Nie 2018"},
+       0, 1.5, 2, 2, false, "Rackauckas & Nie 2018"},
       {"sri1w1", "strong Runge-Kutta for diagonal and scalar noise, Ito", explicit_sde, true, false, diagonal,
-       0, 1.5, 1.5, 1.5, 2, false, "Roessler 2010, SRI1W1"},
+       0, 1.5, 1.5, 1.5, 2, false, "Roessler 2010, SRI1W1", 0, 2},
       {"sri2w1", "the same with three stages in the drift", explicit_sde, true, false, diagonal, 0, 1.5, 1.5,
-       1.5, 3, false, "Roessler 2010, SRI2W1"},
+       1.5, 3, false, "Roessler 2010, SRI2W1", 0, 2},
       {"sosri", "SRI with a large region of stability, Ito", explicit_sde, true, false, diagonal, 0, 1.5, 1.5,
-       1.5, 2, false, "Rackauckas & Nie 2018"},
+       1.5, 2, false, "Rackauckas & Nie 2018", 0, 2},
+      {"dri1", "weak Runge-Kutta of order 2, of order 3 without noise, Ito", explicit_sde, true, false,
+       general, 0.5, 1, 1, 2, 3, false, "Debrabant & Roessler 2009, DRI1"},
+      {"ri6", "weak Runge-Kutta of order 2, two evaluations of the drift, Ito", explicit_sde, true, false,
+       general, 0.5, 1, 1, 2, 2, false, "Roessler 2009, RI6"},
+      {"w2ito1", "weak Runge-Kutta of order 2 with few stages for many noises, Ito", explicit_sde, true,
+       false, general, 0.5, 1, 1, 2, 3, false, "Tang & Xiao 2017, W2Ito1"},
+      {"pl1wm", "explicit scheme of weak order 2, Ito", explicit_sde, true, false, general, 0.5, 1, 1, 2, 2,
+       false, "Platen; Kloeden & Platen 1992, eq. 15.1.3"},
+      {"rs1", "weak Runge-Kutta of order 2, Stratonovich", explicit_sde, false, true, general, 0.5, 1, 1, 2,
+       2, false, "Roessler 2006, RS1"},
+      {"rs2", "the same, of order 3 without noise", explicit_sde, false, true, general, 0.5, 1, 1, 2, 3,
+       false, "Roessler 2006, RS2"},
       {"implicit-euler", "drift-implicit Euler-Maruyama, for stiff drifts, Ito", implicit, true, false,
        general, 0.5, 0.5, 1, 1, 1, false, "Kloeden & Platen 1992, eq. 12.2.2"},
       {"trapezoidal", "drift-implicit with theta = 1/2, for stiff drifts, Ito", implicit, true, false,
@@ -148,6 +162,18 @@ double strong_order(const Method& method, NoiseKind kind) {
     default:
       return method.strong_commutative;
   }
+}
+
+double weak_order(const Method& method, NoiseKind kind) {
+  if (kind == NoiseKind::none) return method.ode_order;
+  double order = method.weak_order;
+  if (kind != NoiseKind::general) order = std::max(order, method.weak_commutative);
+  if (kind == NoiseKind::additive) order = std::max(order, method.weak_additive);
+  return order;
+}
+
+bool columns_mix(NoiseKind kind, std::size_t noises) {
+  return noises > 1 && (kind == NoiseKind::commutative || kind == NoiseKind::general);
 }
 
 }  // namespace sde

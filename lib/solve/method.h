@@ -33,6 +33,8 @@ struct Method {
   double ode_order;  // without noise
   bool adaptive;     // has an embedded error estimate
   const char* source;
+  // Weak orders on commutative (scalar, diagonal) and on additive noise, where they are higher.
+  double weak_commutative = 0, weak_additive = 0;
 };
 
 const std::vector<Method>& methods();
@@ -51,5 +53,9 @@ MethodChoice choose_method(const SdeExpressions& sde);
 
 // The strong order that `method` claims on this kind of noise.
 double strong_order(const Method& method, NoiseKind kind);
+double weak_order(const Method& method, NoiseKind kind);
+
+// Whether a step along one column of G may change another column.
+bool columns_mix(NoiseKind kind, std::size_t noises);
 
 }  // namespace sde

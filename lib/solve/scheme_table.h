@@ -8,6 +8,7 @@
 #include "solve/method.h"
 #include "solve/scheme.h"
 #include "solve/scheme_tableau.h"
+#include "solve/scheme_weak.h"
 
 namespace sde {
 
@@ -40,6 +41,12 @@ Scheme<A> find_scheme(const Method& method, NoiseKind kind) {
       {"spark", [](A& a) { return scheme::strong_stratonovich(a, spark_tableau()); }},
       {"slowrk", [](A& a) { return scheme::strong_stratonovich(a, slowrk_tableau()); }},
       {"general-shark", [](A& a) { return scheme::strong_stratonovich(a, general_shark_tableau()); }},
+      {"dri1", [](A& a) { return scheme::weak_ito(a, dri1_tableau()); }},
+      {"ri6", [](A& a) { return scheme::weak_ito(a, ri6_tableau()); }},
+      {"w2ito1", scheme::w2ito1<A>},
+      {"pl1wm", scheme::pl1wm<A>},
+      {"rs1", [](A& a) { return scheme::weak_stratonovich(a, rs1_tableau()); }},
+      {"rs2", [](A& a) { return scheme::weak_stratonovich(a, rs2_tableau()); }},
       {"euler", [](A& a) { return scheme::runge_kutta(a, euler_tableau()); }},
       {"rk4", [](A& a) { return scheme::runge_kutta(a, rk4_tableau()); }},
       {"bosh3", [](A& a) { return scheme::runge_kutta(a, bosh3_tableau()); }},

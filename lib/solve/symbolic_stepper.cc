@@ -89,6 +89,23 @@ class SymbolicAlgebra {
 
   Noise ones() const { return Noise(dW_.size(), Expr(1)); }
 
+  std::size_t noises() const { return dW_.size(); }
+  bool mixes() const { return columns_mix(sde_.noise_kind, dW_.size()); }
+
+  Noise signs() {
+    Noise result;
+    for (const Expr& area : H()) result.push_back(expr::select(expr::less(area, 0), -1, 1));
+    return result;
+  }
+
+  Noise rows(const Noise& w, std::size_t from, std::size_t to) const {
+    Noise result(w.size(), Expr(0));
+    for (std::size_t k = from; k < to; ++k) result[k] = w[k];
+    return result;
+  }
+
+  Noise broadcast(const Noise& w, std::size_t k) const { return Noise(w.size(), w[k]); }
+
   Vector brackets(const Vector& y, double c) {
     const std::size_t noises = dW_.size();
     Vector result;

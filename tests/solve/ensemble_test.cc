@@ -198,6 +198,14 @@ TEST(Stepper, SymbolicAndBlockStepsAgree) {
                                    {stratonovich, "spark"},
                                    {stratonovich, "slowrk"},
                                    {stratonovich, "general-shark"},
+                                   {heston(), "dri1"},
+                                   {heston(), "ri6"},
+                                   {heston(), "w2ito1"},
+                                   {heston(), "pl1wm"},
+                                   {stratonovich, "rs1"},
+                                   {stratonovich, "rs2"},
+                                   {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "dri1"},
+                                   {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "w2ito1"},
                                    {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "sri1w1"},
                                    {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "sosri"},
                                    {scalar("sin(x) + t", "0.3*x + 0.1", "1"), "srk"},
@@ -247,10 +255,11 @@ TEST(Method, IsRefusedOutsideItsClaim) {
   EXPECT_EQ(refusal_of(heston(), "milstein"), "");
   EXPECT_EQ(refusal_of(scalar("x", "x", "1"), "heun"),
             "heun does not converge to the Ito solution of an SDE with diagonal noise; use euler-maruyama, "
-            "tamed-euler, milstein, srk, sri1w1, sri2w1, sosri, implicit-euler, trapezoidal");
+            "tamed-euler, milstein, srk, sri1w1, sri2w1, sosri, dri1, ri6, w2ito1, pl1wm, implicit-euler, "
+            "trapezoidal");
   EXPECT_EQ(refusal_of(heston(), "sri1w1"),
             "sri1w1 is for noise up to diagonal and this SDE has general noise; use euler-maruyama, "
-            "tamed-euler, milstein, implicit-euler, trapezoidal");
+            "tamed-euler, milstein, dri1, ri6, w2ito1, pl1wm, implicit-euler, trapezoidal");
   EXPECT_EQ(refusal_of(scalar("x", "x", "1"), "rk4").substr(0, 50),
             "rk4 is for ODEs and this SDE has diagonal noise; u");
   EXPECT_EQ(refusal_of(scalar("x", "1", "1"), "heun"), "");  // the calculi agree on additive noise

@@ -32,6 +32,10 @@ cli::ChoiceTable method_table() {
       if (m.strong_additive > std::max(first, m.strong_commutative))
         claim += fmt::format(" ({} where it is additive)", m.strong_additive);
       claim += fmt::format(", weak order {}", m.weak_order);
+      if (m.weak_commutative > m.weak_order)
+        claim += fmt::format(" ({} where noise commutes)", m.weak_commutative);
+      if (m.weak_additive > std::max(m.weak_order, m.weak_commutative))
+        claim += fmt::format(" ({} where it is additive)", m.weak_additive);
     } else if (m.family == MethodFamily::explicit_ode) {
       claim = fmt::format("; order {}", m.ode_order);
     }
