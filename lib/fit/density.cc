@@ -23,6 +23,15 @@ Expr expm1_over(const Expr& z) {
                       expr::call("expm1", {z}) / z);
 }
 
+Expr expm1_over_2(const Expr& z) {
+  // As above, for |z| < 1: beyond, (e^z - 1) - z loses two bits at most.
+  Expr polynomial(1);
+  for (int k = 22; k >= 3; --k) polynomial = Expr(1) + z * (Expr(1.0 / k) * polynomial);
+  polynomial = Expr(0.5) * polynomial;
+  return expr::select(expr::less(expr::call("abs", {z}), Expr(1)), polynomial,
+                      (expr::call("expm1", {z}) - z) / (z * z));
+}
+
 std::span<const DensityTraits> densities() {
   static const DensityTraits table[] = {
       {"exact", true,
@@ -30,6 +39,17 @@ std::span<const DensityTraits> densities() {
        "the transition law itself", make_exact_density},
       {"euler", false, "noise in every component",
        "Gaussian with the drift and diffusion of the state before", make_euler_density},
+      {"milstein", false, "components each driven by one noise of its own that depends on no other",
+       "the density of one Milstein step (Elerian)", make_milstein_density},
+      {"kessler", false, "noise in every component", "Gaussian with moments expanded to the step squared",
+       make_kessler_density},
+      {"ozaki", false, "components independent of one another that do not cross 0",
+       "Gaussian, the drift made linear through 0", make_ozaki_density},
+      {"shoji-ozaki", false, "components independent of one another, diffusions that do not depend on time",
+       "Gaussian, the drift made linear with Ito's correction, in coordinates of constant noise",
+       make_local_linear_density},
+      {"ait-sahalia", false, "components independent of one another, equations that do not depend on time",
+       "the logarithm of the density expanded to the step squared", make_expansion_density},
   };
   return table;
 }
@@ -38,6 +58,12 @@ const DensityTraits* find_density(const std::string& name) {
   for (const DensityTraits& row : densities())
     if (name == row.name) return &row;
   return nullptr;
+}
+
+std::vector<std::string> density_names() {
+  std::vector<std::string> names = {"auto"};
+  for (const DensityTraits& row : densities()) names.emplace_back(row.name);
+  return names;
 }
 
 TransitionDensity make_density(const SdeExpressions& given, const std::string& name) {
@@ -51,21 +77,20 @@ TransitionDensity make_density(const SdeExpressions& given, const std::string& n
       found[0].reason = "the transition law is known";
       return found[0];
     }
-    found = make_euler_density(sde, why_not);
-    if (found.empty())
-      fail(Status::usage,
-           "/diffusion: no transition density applies: the law is not known, for {}, and euler needs {}, but "
-           "{}",
-           not_exact, find_density("euler")->conditions, why_not);
-    found[0].reason = "the transition law is not known: " + not_exact;
-    return found[0];
+    for (const auto& make : {make_local_linear_density, make_euler_density}) {
+      found = make(sde, why_not);
+      if (found.empty()) continue;
+      found[0].reason = "the transition law is not known: " + not_exact;
+      return found[0];
+    }
+    fail(Status::usage,
+         "/diffusion: no transition density applies: the law is not known, for {}, and euler needs {}, but "
+         "{}",
+         not_exact, find_density("euler")->conditions, why_not);
   }
   const DensityTraits* const row = find_density(name);
-  if (!row) {
-    std::vector<std::string> names = {"auto"};
-    for (const DensityTraits& d : densities()) names.push_back(d.name);
-    fail(Status::usage, "/density: unknown density \"{}\"{}", name, suggestion(name, names));
-  }
+  if (!row)
+    fail(Status::usage, "/density: unknown density \"{}\"{}", name, suggestion(name, density_names()));
   std::string why_not;
   const auto found = row->make(sde, why_not);
   if (!found.empty()) return found[0];

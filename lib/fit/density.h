@@ -32,6 +32,7 @@ struct ResidualLaw {
   enum class Kind {
     gaussian,                // the residual is `normal` itself
     noncentral_chi_squared,  // `quantile` has that law with `degrees` and `noncentrality`
+    integrated,              // the distribution function is the density's integral, by quadrature
   };
   Kind kind = Kind::gaussian;
   expr::Expr normal;
@@ -72,12 +73,16 @@ struct DensityTraits {
 
 std::span<const DensityTraits> densities();
 const DensityTraits* find_density(const std::string& name);  // null where there is none
+std::vector<std::string> density_names();                    // "auto", then those of the rows
 
-// The density `name`, or the choice of "auto": exact where the law is known, else euler. Throws Error(usage)
-// for an unknown name, and where the density does not apply: the sentence says why and names one that does.
+// The density `name`, or the choice of "auto": exact where the law is known, else shoji-ozaki, which stays a
+// density at any step, else euler. Throws Error(usage) for an unknown name, and where the density does not
+// apply: the sentence says why and names one that does.
 TransitionDensity make_density(const SdeExpressions& sde, const std::string& name);
 
 // (exp(z) - 1) / z, its derivatives exact in floating point for every z, 0 included.
 expr::Expr expm1_over(const expr::Expr& z);
+// (exp(z) - 1 - z) / z^2, likewise.
+expr::Expr expm1_over_2(const expr::Expr& z);
 
 }  // namespace sde

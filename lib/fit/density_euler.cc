@@ -1,7 +1,7 @@
-// The Euler density: X' normal with mean x + f D and covariance G G' D (Maruyama 1955; Florens-Zmirou 1989
-// for the estimator). Exact where f and G are constant; elsewhere biased at order D.
-#include "base/error.h"
+// Densities that are Gaussian with the moments of one step of a Taylor expansion.
+#include "fit/density_gaussian.h"
 #include "fit/density_makers.h"
+#include "sde/generator.h"
 
 namespace sde {
 
@@ -9,64 +9,75 @@ using expr::Expr;
 
 namespace {
 
-constexpr double kLog2Pi = 1.8378770664093454836;
+// With the step's own moments as those of the state after.
+std::vector<TransitionDensity> with_moments(std::vector<TransitionDensity> made, std::vector<Expr> mean,
+                                            const GaussianStep& step) {
+  if (made.empty()) return made;
+  made[0].mean = std::move(mean);
+  for (std::size_t i = 0; i < step.covariance.size(); ++i)
+    made[0].deviation.push_back(expr::sqrt(step.covariance[i][i]));
+  return made;
+}
 
 }  // namespace
 
+// X' normal with mean x + f D and covariance G G' D (Maruyama 1955; Florens-Zmirou 1989 for the estimator).
+// Exact where f and G are constant; elsewhere biased at order D.
 std::vector<TransitionDensity> make_euler_density(const SdeExpressions& ito, std::string& why_not) {
-  const std::size_t dimension = ito.dimension(), noises = ito.noises.size();
-  TransitionDensity density;
-  density.name = "euler";
-  density.states = ito.states;
-  density.parameters = ito.parameters;
-  density.positive_state.assign(dimension, false);
   const Expr step = Expr::symbol(kStepSymbol);
+  GaussianStep gaussian;
+  std::vector<Expr> mean;
+  gaussian.covariance = noise_covariance(ito);
+  for (std::size_t i = 0; i < ito.dimension(); ++i) {
+    const Expr before = Expr::symbol(ito.states[i]), after = Expr::symbol(state_after(ito.states[i]));
+    mean.push_back(before + ito.drift[i] * step);
+    gaussian.rest.push_back(after - mean.back());
+    for (Expr& entry : gaussian.covariance[i]) entry = entry * step;
+  }
+  return with_moments(gaussian_density("euler", ito, gaussian, why_not), mean, gaussian);
+}
 
-  // L diag(pivot) L' = G G', symbolically: entries that are 0 stay 0, so that independent components cost
-  // nothing.
-  std::vector<std::vector<Expr>> lower(dimension, std::vector<Expr>(dimension, Expr(0)));
-  std::vector<Expr> pivot;
-  std::vector<Expr> innovation;  // L^-1 (x' - mean)
-  Expr sum(0);
+// X' normal with the moments of the law expanded to D^2 (Kessler, Scand. J. Statist. 24, 1997, l = 2):
+//   E_i = x_i + D f_i + D^2/2 L f_i,
+//   V_ij = E[X_i X_j] - E_i E_j, E[X_i X_j] expanded to D^2 as well,
+// with L(uv) = u Lv + v Lu + Gamma(u, v) put in, so that the large terms x_i x_j cancel on paper. In one
+// dimension this is V = x^2 + (2mx + s^2) D + [2m(m'x + m + ss') + s^2(m''x + 2m' + s'^2 + ss'')] D^2/2 -
+// E^2.
+std::vector<TransitionDensity> make_kessler_density(const SdeExpressions& ito, std::string& why_not) {
+  const std::size_t dimension = ito.dimension();
+  const Expr step = Expr::symbol(kStepSymbol), half_square = Expr(0.5) * step * step;
+  const auto covariance = noise_covariance(ito);
+  std::vector<Expr> bend;  // L f_i
+  for (const Expr& f : ito.drift) bend.push_back(generator(ito, covariance, f));
+  // Gamma(f_i, x_j)
+  const auto gamma = [&](std::size_t i, std::size_t j) {
+    Expr sum(0);
+    for (std::size_t k = 0; k < dimension; ++k)
+      sum = sum + covariance[k][j] * expr::differentiate(ito.drift[i], ito.states[k]);
+    return sum;
+  };
+  GaussianStep gaussian;
+  std::vector<Expr> mean;
   for (std::size_t i = 0; i < dimension; ++i) {
-    const auto covariance = [&](std::size_t a, std::size_t b) {
-      Expr c(0);
-      for (std::size_t k = 0; k < noises; ++k) c = c + ito.diffusion[a][k] * ito.diffusion[b][k];
-      return c;
-    };
-    for (std::size_t j = 0; j < i; ++j) {
-      Expr entry = covariance(i, j);
-      for (std::size_t m = 0; m < j; ++m) entry = entry - lower[i][m] * lower[j][m] * pivot[m];
-      lower[i][j] = entry.is_zero() || expr::probably_equal(entry, Expr(0)) ? Expr(0) : entry / pivot[j];
+    const Expr before = Expr::symbol(ito.states[i]), after = Expr::symbol(state_after(ito.states[i]));
+    mean.push_back(before + ito.drift[i] * step + half_square * bend[i]);
+    gaussian.rest.push_back(after - mean.back());
+    gaussian.covariance.emplace_back();
+    for (std::size_t j = 0; j < dimension; ++j) {
+      const Expr second = gamma(i, j) + gamma(j, i) + generator(ito, covariance, covariance[i][j]);
+      const Expr third = ito.drift[i] * bend[j] + ito.drift[j] * bend[i];
+      const Expr fourth = half_square * bend[i] * bend[j];
+      gaussian.covariance.back().push_back(covariance[i][j] * step +
+                                           half_square * (second - step * third - fourth));
     }
-    Expr variance = covariance(i, i);
-    for (std::size_t m = 0; m < i; ++m) variance = variance - lower[i][m] * lower[i][m] * pivot[m];
-    if (variance.is_zero() || expr::probably_equal(variance, Expr(0))) {
-      why_not = covariance(i, i).is_zero()
-                    ? fmt::format("\"{}\" has none", ito.states[i])
-                    : fmt::format("the noise of \"{}\" is that of the states before it", ito.states[i]);
+  }
+  // Terms of second order do not make a covariance of what has none at the first.
+  for (std::size_t i = 0; i < dimension; ++i)
+    if (covariance[i][i].is_zero()) {
+      why_not = "\"" + ito.states[i] + "\" has none";
       return {};
     }
-    pivot.push_back(variance);
-
-    const Expr before = Expr::symbol(ito.states[i]), after = Expr::symbol(state_after(ito.states[i]));
-    const Expr mean = before + ito.drift[i] * step;
-    Expr rest = after - mean;
-    for (std::size_t m = 0; m < i; ++m) rest = rest - lower[i][m] * innovation[m];
-    innovation.push_back(rest);
-    const Expr scaled = variance * step;
-    sum = sum + expr::log(scaled) + rest * rest / scaled;
-    density.mean.push_back(mean);
-    density.deviation.push_back(expr::sqrt(covariance(i, i) * step));
-    ResidualLaw residual;
-    residual.normal = rest / expr::sqrt(scaled);
-    density.residuals.push_back(residual);
-    density.scales.emplace_back();
-    for (std::size_t k = 0; k < noises; ++k)
-      if (!ito.diffusion[i][k].is_zero()) density.scales.back().push_back(ito.diffusion[i][k]);
-  }
-  density.log_density = Expr(-0.5) * (Expr(kLog2Pi * static_cast<double>(dimension)) + sum);
-  return {density};
+  return with_moments(gaussian_density("kessler", ito, gaussian, why_not), mean, gaussian);
 }
 
 }  // namespace sde

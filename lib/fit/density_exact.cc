@@ -3,6 +3,7 @@
 
 #include <numbers>
 
+#include "fit/density_gaussian.h"
 #include "fit/density_makers.h"
 #include "sde/law.h"
 
@@ -16,8 +17,6 @@ namespace {
 struct ScalarLaw {
   Expr intercept, slope, scale;
 };
-
-constexpr double kLog2Pi = 1.8378770664093454836;
 
 struct Symbols {
   Expr before, after, step;

@@ -10,5 +10,10 @@ namespace sde {
 
 std::vector<TransitionDensity> make_exact_density(const SdeExpressions& ito, std::string& why_not);
 std::vector<TransitionDensity> make_euler_density(const SdeExpressions& ito, std::string& why_not);
+std::vector<TransitionDensity> make_milstein_density(const SdeExpressions& ito, std::string& why_not);
+std::vector<TransitionDensity> make_kessler_density(const SdeExpressions& ito, std::string& why_not);
+std::vector<TransitionDensity> make_ozaki_density(const SdeExpressions& ito, std::string& why_not);
+std::vector<TransitionDensity> make_local_linear_density(const SdeExpressions& ito, std::string& why_not);
+std::vector<TransitionDensity> make_expansion_density(const SdeExpressions& ito, std::string& why_not);
 
 }  // namespace sde

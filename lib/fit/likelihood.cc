@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/math/quadrature/gauss.hpp>
 #include <cmath>
+#include <limits>
 #include <mutex>
 
 #include "base/error.h"
@@ -156,10 +158,10 @@ const Likelihood::Programs& Likelihood::programs(int order) const {
   } else {
     for (std::size_t d = 0; d < dimension; ++d) {
       const ResidualLaw& law = density_.residuals[d];
-      const bool gaussian = law.kind == ResidualLaw::Kind::gaussian;
-      total.push_back(gaussian ? law.normal : law.quantile);
-      total.push_back(gaussian ? Expr(0) : law.degrees);
-      total.push_back(gaussian ? Expr(0) : law.noncentrality);
+      const bool chi_squared = law.kind == ResidualLaw::Kind::noncentral_chi_squared;
+      total.push_back(chi_squared ? law.quantile : law.normal);
+      total.push_back(chi_squared ? law.degrees : Expr(0));
+      total.push_back(chi_squared ? law.noncentrality : Expr(0));
       total.push_back(density_.mean[d]);
       total.push_back(density_.deviation[d]);
     }
@@ -200,8 +202,12 @@ std::size_t Likelihood::operations(int order) const {
 
 void Likelihood::run_chunk(std::span<const double> parameters, int order, std::size_t chunk,
                            Scratch& s) const {
-  const Programs& p = *programs_[order];
   data_.gather(chunk * kChunk, kChunk, s.lanes);
+  run_lanes(parameters, order, s);
+}
+
+void Likelihood::run_lanes(std::span<const double> parameters, int order, Scratch& s) const {
+  const Programs& p = *programs_[order];
   const std::size_t lanes = s.lanes.block.lanes();
   s.uniforms.assign(parameters.begin(), parameters.end());
   if (common_step_ > 0) s.uniforms.push_back(common_step_);
@@ -296,25 +302,83 @@ void Likelihood::describe_transitions(std::span<const double> parameters, double
                                       double* deviation) const {
   programs(3);
   const std::size_t dimension = density_.states.size();
+  const bool integrated =
+      std::any_of(density_.residuals.begin(), density_.residuals.end(),
+                  [](const ResidualLaw& law) { return law.kind == ResidualLaw::Kind::integrated; });
+  if (integrated) programs(0);
   const std::size_t n = data_.transitions(), chunks = (n + kChunk - 1) / kChunk;
-  tbb::enumerable_thread_specific<Scratch> scratch;
+  tbb::enumerable_thread_specific<Scratch> scratch, inner;
   tbb::parallel_for(std::size_t{0}, chunks, [&](std::size_t chunk) {
     Scratch& s = scratch.local();
     run_chunk(parameters, 3, chunk, s);
     for (std::size_t d = 0; d < dimension; ++d) {
       const double* const quantile = s.out.row(5 * d);
-      const bool gaussian = density_.residuals[d].kind == ResidualLaw::Kind::gaussian;
+      const ResidualLaw::Kind kind = density_.residuals[d].kind;
       for (std::size_t i = 0; i < s.lanes.lanes; ++i) {
         const std::size_t place = (chunk * kChunk + i) * dimension + d;
-        if (residual)
-          residual[place] = gaussian ? quantile[i]
-                                     : noncentral_chi_squared_score(quantile[i], s.out.row(5 * d + 1)[i],
-                                                                    s.out.row(5 * d + 2)[i]);
-        if (mean) mean[place] = s.out.row(5 * d + 3)[i];
-        if (deviation) deviation[place] = s.out.row(5 * d + 4)[i];
+        const double centre = s.out.row(5 * d + 3)[i], spread = s.out.row(5 * d + 4)[i];
+        if (mean) mean[place] = centre;
+        if (deviation) deviation[place] = spread;
+        if (!residual) continue;
+        switch (kind) {
+          case ResidualLaw::Kind::gaussian:
+            residual[place] = quantile[i];
+            break;
+          case ResidualLaw::Kind::noncentral_chi_squared:
+            residual[place] =
+                noncentral_chi_squared_score(quantile[i], s.out.row(5 * d + 1)[i], s.out.row(5 * d + 2)[i]);
+            break;
+          case ResidualLaw::Kind::integrated:
+            residual[place] = integrated_score(parameters, {s.lanes, i, d, centre, spread}, inner.local());
+            break;
+        }
       }
     }
   });
+}
+
+double Likelihood::integrated_score(std::span<const double> parameters, const OneTransition& at,
+                                    Scratch& s) const {
+  // Gauss-Legendre panels over eight standard deviations (of the step's noise) to either side of the mean and
+  // of x', split at x'; what lies outside the law's domain has no density.
+  using Gauss = boost::math::quadrature::gauss<double, 20>;
+  constexpr std::size_t kHalf = 10, kPanels = 2, kSide = 2 * kHalf * kPanels;
+  const std::size_t dimension = density_.states.size(), row = dimension + at.component;
+  const double x = at.from.block.row(row)[at.lane];
+  double low = std::min(x, at.centre) - 8 * at.spread;
+  const double high = std::max(x, at.centre) + 8 * at.spread;
+  if (!std::isfinite(low) || !std::isfinite(high)) return std::numeric_limits<double>::quiet_NaN();
+  if (density_.positive_state[at.component]) low = std::max(low, 0.0);
+  if (s.lanes.block.rows() != at.from.block.rows() || s.lanes.block.lanes() != 2 * kSide)
+    s.lanes.block.resize(at.from.block.rows(), 2 * kSide);
+  s.lanes.lanes = 2 * kSide;
+  for (std::size_t r = 0; r < at.from.block.rows(); ++r)
+    std::fill_n(s.lanes.block.row(r), 2 * kSide, at.from.block.row(r)[at.lane]);
+  double* const node = s.lanes.block.row(row);
+  std::array<double, 2 * kSide> weight{};
+  for (std::size_t side = 0; side < 2; ++side) {
+    const double width = (side == 0 ? x - low : high - x) / static_cast<double>(kPanels);
+    for (std::size_t p = 0; p < kPanels; ++p) {
+      const double middle = (side == 0 ? low : x) + (static_cast<double>(p) + 0.5) * width;
+      for (std::size_t q = 0; q < 2 * kHalf; ++q) {
+        const double place = q < kHalf ? -Gauss::abscissa()[q] : Gauss::abscissa()[q - kHalf];
+        const std::size_t i = side * kSide + p * 2 * kHalf + q;
+        node[i] = middle + 0.5 * width * place;
+        weight[i] = width * Gauss::weights()[q % kHalf];
+      }
+    }
+  }
+  run_lanes(parameters, 0, s);
+  const double* const value = s.out.row(0);
+  double top = -std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < 2 * kSide; ++i)
+    if (value[i] > top) top = value[i];
+  std::array<double, 2> mass{};
+  for (std::size_t i = 0; i < 2 * kSide; ++i)
+    if (std::isfinite(value[i])) mass[i / kSide] += weight[i] * std::exp(value[i] - top);
+  const double total = mass[0] + mass[1];
+  if (!(total > 0)) return std::numeric_limits<double>::quiet_NaN();
+  return normal_score(mass[0] / total, mass[1] / total);
 }
 
 }  // namespace sde

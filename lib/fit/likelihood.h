@@ -58,6 +58,15 @@ class Likelihood {
 
   // Rows of one chunk: log-density, then gradient, then the upper triangle of the Hessian row by row.
   void run_chunk(std::span<const double> parameters, int order, std::size_t chunk, Scratch& scratch) const;
+  void run_lanes(std::span<const double> parameters, int order, Scratch& scratch) const;  // those gathered
+  // The normal quantile of F(x') for one transition and component, F by quadrature of the density.
+  struct OneTransition {
+    const TransitionLanes& from;
+    std::size_t lane, component;
+    double centre, spread;  // mean and deviation of the state after
+  };
+  double integrated_score(std::span<const double> parameters, const OneTransition& at,
+                          Scratch& scratch) const;
   void reduce(std::span<const double> parameters, int order, bool scores, LikelihoodValue& result) const;
   const Programs& programs(int order) const;
 

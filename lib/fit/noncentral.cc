@@ -11,13 +11,6 @@ namespace {
 
 constexpr double kSaddlepointFrom = 2000;  // degrees + 2 noncentrality
 
-// Phi^-1 of a probability given by itself and by its complement, whichever is smaller carrying the digits.
-double normal_quantile(double lower, double upper) {
-  constexpr double kLeast = 1e-300;
-  if (lower <= upper) return -std::numbers::sqrt2 * boost::math::erfc_inv(2 * std::max(lower, kLeast));
-  return std::numbers::sqrt2 * boost::math::erfc_inv(2 * std::max(upper, kLeast));
-}
-
 // Cumulants at the saddlepoint: K(t) = l t / (1 - 2t) - (d / 2) log(1 - 2t), r = 1 - 2t solves x r^2 - d r -
 // l = 0.
 double saddlepoint_score(double x, double degrees, double noncentrality) {
@@ -42,10 +35,16 @@ double saddlepoint_score(double x, double degrees, double noncentrality) {
 
 }  // namespace
 
+double normal_score(double lower, double upper) {
+  constexpr double kLeast = 1e-300;
+  if (lower <= upper) return -std::numbers::sqrt2 * boost::math::erfc_inv(2 * std::max(lower, kLeast));
+  return std::numbers::sqrt2 * boost::math::erfc_inv(2 * std::max(upper, kLeast));
+}
+
 double noncentral_chi_squared_score(double x, double degrees, double noncentrality) {
   if (degrees + 2 * noncentrality >= kSaddlepointFrom) return saddlepoint_score(x, degrees, noncentrality);
   const boost::math::non_central_chi_squared law(degrees, noncentrality);
-  return normal_quantile(boost::math::cdf(law, x), boost::math::cdf(boost::math::complement(law, x)));
+  return normal_score(boost::math::cdf(law, x), boost::math::cdf(boost::math::complement(law, x)));
 }
 
 }  // namespace sde

@@ -10,4 +10,8 @@ namespace sde {
 // here; elsewhere the distribution function itself. Finite in both tails.
 double noncentral_chi_squared_score(double x, double degrees, double noncentrality);
 
+// The standard normal quantile of a probability given by itself and by its complement, whichever is smaller
+// carrying the digits; 0 is taken for 1e-300.
+double normal_score(double lower, double upper);
+
 }  // namespace sde

@@ -10,7 +10,8 @@
 namespace sde {
 
 struct FitOptions {
-  // Transition density: a row of densities(), or "auto": exact where the law is known, else euler.
+  // Transition density: a row of densities(), or "auto": exact where the law is known, else shoji-ozaki, else
+  // euler.
   std::string density = "auto";
   // Parameters to estimate, from their values in the SDE document; empty: every one that the density depends
   // on.

@@ -113,7 +113,7 @@ EOF
   ragged_series ou.json >data.csv
   sde-fit ou.json data.csv --json 2>/dev/null | json '.density == "exact" and (.density_reason | contains("known"))'
   jq '.drift.x = "kappa*(theta - x^3)"' ou.json >cubic.json
-  sde-fit cubic.json data.csv --json 2>/dev/null | json '.density == "euler" and (.density_reason | contains("not affine"))'
+  sde-fit cubic.json data.csv --json 2>/dev/null | json '.density == "shoji-ozaki" and (.density_reason | contains("not affine"))'
 }
 
 @test "the data do not tell two parameters apart: both are named" {

@@ -31,6 +31,16 @@ std::vector<Case> cases() {
           {"gbm", test::scalar_sde("mu*x", "sigma*x", {{"mu", 0.1}, {"sigma", 0.3}}), "exact"},
           {"cir euler", test::cir(1.3, 0.3, 0.2), "euler"},
           {"time", forced, "euler"},
+          {"cir kessler", test::cir(1.3, 0.3, 0.2), "kessler"},
+          {"time milstein", forced, "milstein"},
+          {"time ozaki", forced, "ozaki"},
+          {"cir expansion", test::cir(1.3, 0.3, 0.2), "ait-sahalia"},
+          {"ckls expansion",
+           test::scalar_sde("a + b*x", "s*x^g", {{"a", 0.3}, {"b", -0.9}, {"s", 0.3}, {"g", 0.8}}),
+           "ait-sahalia"},
+          {"ckls linear",
+           test::scalar_sde("a + b*x^2", "s*x^g", {{"a", 0.3}, {"b", -0.9}, {"s", 0.3}, {"g", 0.8}}),
+           "shoji-ozaki"},
           {"ckls", test::scalar_sde("a + b*x", "s*x^g", {{"a", 0.3}, {"b", -0.9}, {"s", 0.3}, {"g", 0.8}}),
            "euler"}};
 }

@@ -20,7 +20,9 @@ using namespace sde;
 
 cli::ChoiceTable density_table() {
   cli::ChoiceTable table{
-      "DENSITIES", {{"auto", "exact where the transition law is known, else euler; says which and why"}}};
+      "DENSITIES",
+      {{"auto",
+        "exact where the transition law is known, else shoji-ozaki, else euler; says which and why"}}};
   for (const DensityTraits& d : densities())
     table.rows.emplace_back(d.name, fmt::format("{}; for {}", d.description, d.conditions));
   return table;
@@ -54,9 +56,8 @@ cli::ToolInfo describe() {
   info.formats = {io::OutputForm::json, io::OutputForm::hdf5};
 
   cli::Options& o = info.options;
-  std::vector<std::string> names = {"auto"};
-  for (const DensityTraits& d : densities()) names.emplace_back(d.name);
-  o.choice("density", "/density", names, "transition density of the likelihood").default_text("auto");
+  o.choice("density", "/density", density_names(), "transition density of the likelihood")
+      .default_text("auto");
   o.list("estimate", "/estimate", "parameters to estimate; the others keep their values").value_name("LIST");
   o.assignment("fix", "/fix", "hold a parameter at a value").value_name("NAME=VALUE");
   o.assignment("param", "/sde/parameters", "starting value of a parameter, in place of the document's")

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/tool.h"
+#include "fit/density.h"
 #include "models.h"
 
 namespace {
@@ -44,8 +45,7 @@ cli::ToolInfo describe() {
   o.integer("check", "/check", "data solved again for the error budget; 0 leaves it out")
       .value_name("N")
       .default_text("64");
-  o.choice("density", "/density", {"auto", "exact", "euler"}, "SDEs: the transition density")
-      .default_text("auto");
+  o.choice("density", "/density", density_names(), "SDEs: the transition density").default_text("auto");
   o.data_options();
   return info;
 }
