@@ -234,6 +234,15 @@ void EnsembleWriter::statistic_axis(const std::string& name, std::vector<double>
   impl_->statistics.push_back({name, std::move(values), {}});
 }
 
+void EnsembleWriter::expectations(const std::vector<std::string>& expressions,
+                                  const std::vector<double>& value,
+                                  const std::vector<double>& standard_error) {
+  if (!impl_->hdf5) return;
+  impl_->hdf5->write_texts("/expect/expression", expressions);
+  impl_->hdf5->write("/expect/value", value, {value.size()}, {"expression"});
+  impl_->hdf5->write("/expect/stderr", standard_error, {standard_error.size()}, {"expression"});
+}
+
 void EnsembleWriter::attribute(const std::string& name, double value) {
   if (impl_->hdf5) impl_->hdf5->attribute("/", name, value);
 }

@@ -53,6 +53,9 @@ class EnsembleWriter {
                  std::vector<std::string> dims = {"time", "dim"});
   // A vector that belongs to statistics, such as /statistics/quantile_levels.
   void statistic_axis(const std::string& name, std::vector<double> values);
+  // /expect/{expression,value,stderr}; not in CSV.
+  void expectations(const std::vector<std::string>& expressions, const std::vector<double>& value,
+                    const std::vector<double>& standard_error);
   void attribute(const std::string& name, double value);  // of the root; not in CSV
   void finish();
 

@@ -3,12 +3,17 @@
 #include <tbb/blocked_range.h>
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "solve/increments.h"
@@ -19,94 +24,212 @@ namespace {
 
 constexpr std::size_t kPilotPaths = 256;
 constexpr std::uint64_t kStepsBetweenChecks = 256;
+constexpr std::uint64_t kWindow = 32;  // blocks that may be ahead of the first unfinished one
+
+// Where a block of paths stands.
+struct Position {
+  std::uint64_t block = 0;
+  std::size_t segment = 0;   // that is being walked
+  std::uint64_t step = 0;    // the next one in it
+  std::uint64_t number = 0;  // of steps before the segment
+  std::size_t record = 0;    // the next one
+};
+
+// A block that was stopped on its way.
+struct Pending {
+  Position position;
+  std::vector<double> x;      // [row][lane]
+  std::vector<double> saved;  // the records so far
+};
 
 // What one thread needs to run a block.
 struct Worker {
   StepWorkspace steps;
-  StateBlock<double> x, next, expect;
+  StateBlock<double> x, next, functionals;
   std::optional<Increments> brownian;
-  AlignedVector<double> saved;  // [save][state][lane], where trajectories are wanted
+  AlignedVector<double> saved;  // [record][state][lane]
   std::vector<PathStatus> status;
-  std::vector<std::vector<Moments>> leaves;  // [leaf of the block][quantity]
-  std::vector<QuantileSketch> sketches;
+  Tally::Counts counts;
+  bool counting = false;
 };
 
-// One run of simulate(): what all blocks share.
-class Run {
+}  // namespace
+
+class Ensemble::Run {
  public:
   Run(const SdeExpressions& sde, const InitialStates& initial, const TimeGrid& grid,
-      const EnsembleOptions& options, const std::function<void(const PathBlock&)>& trajectories,
-      const Hooks& hooks)
+      const EnsembleOptions& options)
       : sde_(sde),
         initial_(initial),
         grid_(grid),
         options_(options),
-        trajectories_(trajectories),
-        hooks_(hooks),
         stepper_(make_stepper(sde, *options.method, options.adaptive)),
         domains_(needs_domains(sde.domains)),
-        saves_(grid.save.size()),
         dimension_(sde.dimension()),
-        // The end is always recorded, for the final moments, whether it is a save time or not.
-        records_(saves_ + (saves_ == 0 || grid.save.back() < grid.end() ? 1 : 0)),
-        tree_((options.moments ? records_ : 1) * dimension_ + options.expect.size()),
+        tally_(tally_layout(grid, dimension_, options)),
         first_leaf_(options.first_path / kLeafPaths * kLeafPaths),
         offset_(static_cast<std::size_t>(options.first_path % kLeafPaths)) {
-    if (!options.expect.empty()) {
+    if (options_.lanes == 0) options_.lanes = choose_lanes(grid, dimension_, options_, true, 2);
+    if (options_.lanes % kLeafPaths != 0 || (offset_ != 0 && options.paths != 1))
+      fail(Status::bug, "a block of {} paths from {} does not consist of whole leaves", options_.lanes,
+           options.first_path);
+    if (options.controls.size() != options.control_means.size())
+      fail(Status::bug, "{} control variates with {} means", options.controls.size(),
+           options.control_means.size());
+    std::vector<expr::Expr> functionals = options.expect;
+    functionals.insert(functionals.end(), options.controls.begin(), options.controls.end());
+    if (!functionals.empty()) {
       std::vector<std::string> uniforms = sde.parameters;
       uniforms.emplace_back("t");
-      expect_ = expr::Program(options.expect, sde.states, uniforms);
+      functionals_ = expr::Program(functionals, sde.states, uniforms);
+      functional_count_ = functionals.size();
     }
     if (options.adaptive && !stepper_->has_error_estimate())
       fail(Status::usage, "/solver/adaptive: {} has no error estimate; use dopri5, or a fixed dt",
            options.method->name);
   }
 
-  EnsembleResult operator()() {
-    if (options_.quantiles) set_up_sketches();
-    const std::size_t lanes = options_.lanes;
-    const std::uint64_t blocks = (options_.paths + lanes - 1) / lanes;
+  bool run(const Sink& sink, const Hooks& hooks, const StopToken* pause) {
+    sink_ = sink ? &sink : nullptr;
+    sink_wanted_ = sink_ != nullptr;
+    hooks_ = &hooks;
+    pause_ = pause;
+    stopped_ = false;
+    set_scales();
     tbb::enumerable_thread_specific<Worker> workers;
+    const int threads = tbb::this_task_arena::max_concurrency();
     tbb::parallel_for(
-        tbb::blocked_range<std::uint64_t>(0, blocks, 1),
-        [&](const tbb::blocked_range<std::uint64_t>& range) {
+        tbb::blocked_range<int>(0, threads, 1),
+        [&](const tbb::blocked_range<int>&) {
           Worker& worker = workers.local();
-          for (std::uint64_t b = range.begin(); b != range.end() && !stopped_; ++b) {
-            const std::uint64_t first = b * lanes;
-            run_block(worker, first_leaf_ + first,
-                      static_cast<std::size_t>(std::min<std::uint64_t>(lanes, options_.paths - first)),
-                      lanes);
-          }
+          while (const std::optional<Pending> next = take()) run_block(worker, *next);
         },
         tbb::simple_partitioner());
-
     for (const Worker& worker : workers)
-      for (std::size_t q = 0; q < worker.sketches.size(); ++q) result_.sketches[q].merge(worker.sketches[q]);
-    result_.interrupted = stopped_;
-    std::vector<Moments> total = tree_.total();
-    const auto expectations = total.end() - static_cast<std::ptrdiff_t>(options_.expect.size());
-    result_.expect.assign(expectations, total.end());
-    total.erase(expectations, total.end());
-    result_.final.assign(total.end() - static_cast<std::ptrdiff_t>(dimension_), total.end());
-    if (options_.moments) {
-      total.resize(saves_ * dimension_);
-      result_.moments = std::move(total);
+      if (worker.counting) tally_.merge_counts(worker.counts);
+    return !stopped_;
+  }
+
+  void extend(std::uint64_t paths) {
+    if (!pending_.empty() || tally_.paths != before_ + options_.paths || options_.paths % kLeafPaths != 0)
+      fail(Status::bug, "an ensemble of {} paths cannot be extended", options_.paths);
+    first_leaf_ += options_.paths;
+    options_.paths = paths;
+    before_ = tally_.paths;
+    next_block_ = 0;
+  }
+
+  const Tally& tally() const { return tally_; }
+  const EnsembleOptions& options() const { return options_; }
+
+  NamedArrays store() const {
+    NamedArrays arrays = tally_.store();
+    arrays.put("run", std::vector<std::uint64_t>{first_leaf_, options_.paths, before_, options_.lanes,
+                                                 next_block_, pending_.size(), sink_wanted_});
+    std::vector<std::uint64_t> places;
+    std::vector<double> x, saved;
+    for (const Pending& p : pending_) {
+      const Position& at = p.position;
+      places.insert(places.end(), {at.block, at.segment, at.step, at.number, at.record});
+      x.insert(x.end(), p.x.begin(), p.x.end());
+      saved.insert(saved.end(), p.saved.begin(), p.saved.end());
     }
-    return std::move(result_);
+    arrays.put("pending_place", std::move(places));
+    arrays.put("pending_x", std::move(x));
+    arrays.put("pending_saved", std::move(saved));
+    return arrays;
+  }
+
+  void restore(const NamedArrays& arrays) {
+    const std::vector<std::uint64_t>& run = arrays.integer("run", 7);
+    Tally tally = Tally::restore(tally_.layout(), arrays);
+    if (run[3] == 0 || run[3] % kLeafPaths != 0 || run[3] > (1u << 24) || run[0] % kLeafPaths != 0)
+      fail(Status::bad_data, "run: is not the state of an ensemble");
+    first_leaf_ = run[0];
+    options_.paths = run[1];
+    before_ = run[2];
+    options_.lanes = run[3];
+    next_block_ = run[4];
+    sink_wanted_ = run[6] != 0;
+    const std::size_t count = run[5], rows = dimension_ + stepper_->memory(), lanes = options_.lanes;
+    const std::vector<std::uint64_t>& places = arrays.integer("pending_place", 5 * count);
+    const std::vector<double>& saved = arrays.real("pending_saved");
+    const std::size_t held = rows * lanes;
+    // A block that has not begun holds no state.
+    std::size_t begun = 0;
+    for (std::size_t i = 0; i < count; ++i) begun += places[5 * i + 4] > 0 || places[5 * i + 2] > 0;
+    const std::vector<double>& x = arrays.real("pending_x", begun * held);
+    pending_.clear();
+    std::size_t x_at = 0, saved_at = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t* w = &places[5 * i];
+      Pending p{{w[0], static_cast<std::size_t>(w[1]), w[2], w[3], static_cast<std::size_t>(w[4])}, {}, {}};
+      if (p.position.segment >= grid_.segments.size() || p.position.record > tally_.layout().records ||
+          p.position.step >= std::max<std::uint64_t>(1, grid_.segments[p.position.segment].steps))
+        fail(Status::bad_data, "pending_place: is not a place of this run");
+      if (p.position.record > 0 || p.position.step > 0) {
+        p.x.assign(x.begin() + static_cast<std::ptrdiff_t>(x_at),
+                   x.begin() + static_cast<std::ptrdiff_t>(x_at + held));
+        x_at += held;
+      }
+      const std::size_t n = keeps_all() ? p.position.record * dimension_ * lanes : 0;
+      if (n > saved.size() - saved_at) fail(Status::bad_data, "pending_saved: has too few values");
+      p.saved.assign(saved.begin() + static_cast<std::ptrdiff_t>(saved_at),
+                     saved.begin() + static_cast<std::ptrdiff_t>(saved_at + n));
+      saved_at += n;
+      pending_.push_back(std::move(p));
+    }
+    tally_ = std::move(tally);
+    scaled_ = true;
   }
 
  private:
-  // Centre and scale of every sketch come from the first paths of the whole ensemble, whatever part of it
-  // runs here, so that the sketches of all parts can be added up.
-  void set_up_sketches() {
+  // Whether every record of a block is kept to its end, or the last alone.
+  bool keeps_all() const { return sink_wanted_ || options_.statistics.any(); }
+
+  std::uint64_t blocks() const { return (options_.paths + options_.lanes - 1) / options_.lanes; }
+
+  // The next block to run, in the order of ids; nothing where there are none left, or the run was stopped.
+  std::optional<Pending> take() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      if (stopped_ || stop_requested()) {
+        stopped_ = stopped_ || !pending_.empty() || next_block_ < blocks();
+        return std::nullopt;
+      }
+      if (!pending_.empty()) {
+        Pending p = std::move(pending_.back());
+        pending_.pop_back();
+        unfinished_.insert(p.position.block);
+        return p;
+      }
+      if (next_block_ >= blocks()) return std::nullopt;
+      if (unfinished_.empty() || next_block_ < *unfinished_.begin() + kWindow) {
+        unfinished_.insert(next_block_);
+        return Pending{{next_block_++, 0, 0, 0, 0}, {}, {}};
+      }
+      finished_.wait(lock);
+    }
+  }
+
+  bool stop_requested() const { return hooks_->stopped() || (pause_ && pause_->requested()); }
+
+  // Centres and scales come from the first paths of the whole ensemble, whatever part of it runs here, so
+  // that all parts can be added up.
+  void set_scales() {
+    if (scaled_ || !(options_.statistics.quantiles || options_.statistics.bins > 0)) return;
     Worker pilot;
     prepare(pilot, kPilotPaths);
-    pilot.saved.assign(saves_ * dimension_ * kPilotPaths, 0);
-    integrate(pilot, 0, kPilotPaths, [&](std::size_t record) { keep(pilot, record, kPilotPaths, 0); });
-    for (std::size_t q = 0; q < saves_ * dimension_; ++q) {
-      const auto [centre, scale] = centre_and_scale({pilot.saved.data() + q * kPilotPaths, kPilotPaths});
-      result_.sketches.emplace_back(centre, scale);
-    }
+    const Hooks alone;
+    const Hooks* given = std::exchange(hooks_, &alone);
+    const StopToken* pause = std::exchange(pause_, nullptr);
+    pilot.saved.assign(tally_.layout().records * dimension_ * kPilotPaths, 0);
+    Position position;
+    integrate(pilot, position, 0, kPilotPaths);
+    hooks_ = given;
+    pause_ = pause;
+    tally_.set_scales(pilot.saved.data(), kPilotPaths);
+    scaled_ = true;
   }
 
   void prepare(Worker& w, std::size_t lanes) const {
@@ -118,116 +241,140 @@ class Run {
                          options_.areas, lanes);
   }
 
-  void keep(Worker& w, std::size_t record, std::size_t lanes, std::size_t offset) const {
-    if (record >= saves_) return;
-    for (std::size_t i = 0; i < dimension_; ++i)
-      std::copy_n(w.x.row(i) + offset, lanes - offset, w.saved.data() + (record * dimension_ + i) * lanes);
-  }
-
-  void run_block(Worker& w, std::uint64_t first_id, std::size_t paths, std::size_t lanes) {
+  void run_block(Worker& w, const Pending& start) {
+    const std::size_t lanes = options_.lanes;
     prepare(w, lanes);
-    if (options_.quantiles && w.sketches.empty())
-      for (const QuantileSketch& s : result_.sketches) w.sketches.emplace_back(s.centre(), s.scale());
-    if (trajectories_) w.saved.resize(saves_ * dimension_ * lanes);
-    w.status.assign(paths, PathStatus::ok);
-    w.leaves.assign((paths + kLeafPaths - 1) / kLeafPaths, std::vector<Moments>(tree_.quantities()));
+    if (!w.counting) w.counts = tally_.make_counts();
+    w.counting = true;
+    const std::uint64_t before = start.position.block * lanes, first_id = first_leaf_ + before;
+    const auto paths = static_cast<std::size_t>(std::min<std::uint64_t>(lanes, options_.paths - before));
+    const std::size_t records = keeps_all() ? tally_.layout().records : 1;
+    w.saved.resize(records * dimension_ * lanes);
+    std::copy(start.saved.begin(), start.saved.end(), w.saved.begin());
+    if (!start.x.empty())
+      for (std::size_t r = 0; r < w.x.rows(); ++r) std::copy_n(start.x.data() + r * lanes, lanes, w.x.row(r));
 
-    const bool complete = integrate(w, first_id, lanes, [&](std::size_t record) {
-      for (std::size_t i = 0; i < dimension_; ++i) {
-        const double* x = w.x.row(i) + offset_;
-        for (std::size_t p = 0; p < paths; ++p)
-          if (!std::isfinite(x[p])) w.status[p] = PathStatus::non_finite;
-        const bool final = record + 1 == records_;
-        if (options_.moments || final) {
-          const std::size_t q = (options_.moments ? record : 0) * dimension_ + i;
-          for (std::size_t leaf = 0; leaf < w.leaves.size(); ++leaf)
-            w.leaves[leaf][q] =
-                leaf_moments(x + leaf * kLeafPaths, std::min(kLeafPaths, paths - leaf * kLeafPaths));
-        }
-        if (options_.quantiles && record < saves_) w.sketches[record * dimension_ + i].add(x, paths);
-      }
-      if (trajectories_) keep(w, record, lanes, offset_);
-      if (record + 1 == records_ && !options_.expect.empty()) add_expectations(w, paths, lanes);
-    });
-    if (!complete) {
-      stopped_ = true;
+    Position position = start.position;
+    if (!integrate(w, position, first_id, lanes)) {
+      suspend(w, position, lanes);
       return;
+    }
+    w.status.assign(paths, PathStatus::ok);
+    for (std::size_t row = 0; row < records * dimension_; ++row) {
+      const double* x = w.saved.data() + row * lanes + offset_;
+      for (std::size_t p = 0; p < paths; ++p)
+        if (!std::isfinite(x[p])) w.status[p] = PathStatus::non_finite;
     }
     for (std::size_t p = 0; p < paths; ++p)
       if (w.status[p] == PathStatus::ok && is_absorbed(sde_.domains, w.x, p + offset_))
         w.status[p] = PathStatus::absorbed;
-    if (trajectories_)
-      trajectories_({first_id + offset_, paths, saves_, dimension_, lanes, w.saved.data(), w.status.data()});
-    finish_block(w, first_id, paths);
+    if (functional_count_ > 0) evaluate_functionals(w, paths, lanes);
+    TallyBlock block;
+    block.first_id = first_id;
+    block.paths = paths;
+    block.stride = lanes;
+    block.offset = offset_;
+    block.records = records;
+    block.values = w.saved.data();
+    block.functionals = functional_count_ > 0 ? w.functionals.row(0) : nullptr;
+    block.status = w.status.data();
+    Tally::Leaves leaves = tally_.reduce(block, w.counts);
+    if (sink_)
+      (*sink_)({first_id + offset_, paths, tally_.layout().saves, dimension_, lanes, w.saved.data() + offset_,
+                w.status.data()});
+
+    const std::scoped_lock lock(mutex_);
+    tally_.add(std::move(leaves));
+    tally_.path_steps += paths * grid_.steps;
+    unfinished_.erase(position.block);
+    finished_.notify_all();
+    hooks_->report(tally_.path_steps, (before_ + options_.paths) * grid_.steps);
   }
 
-  void add_expectations(Worker& w, std::size_t paths, std::size_t lanes) const {
-    const std::size_t count = options_.expect.size();
-    if (w.expect.rows() != count || w.expect.lanes() != lanes) w.expect.resize(count, lanes);
+  void suspend(Worker& w, const Position& position, std::size_t lanes) {
+    Pending p{position, {}, {}};
+    if (position.record > 0 || position.step > 0) {
+      for (std::size_t r = 0; r < w.x.rows(); ++r) p.x.insert(p.x.end(), w.x.row(r), w.x.row(r) + lanes);
+      if (keeps_all())
+        p.saved.assign(w.saved.begin(),
+                       w.saved.begin() + static_cast<std::ptrdiff_t>(position.record * dimension_ * lanes));
+    }
+    const std::scoped_lock lock(mutex_);
+    stopped_ = true;
+    unfinished_.erase(position.block);
+    pending_.push_back(std::move(p));
+    std::sort(pending_.begin(), pending_.end(),
+              [](const Pending& a, const Pending& b) { return a.position.block > b.position.block; });
+    finished_.notify_all();
+  }
+
+  void evaluate_functionals(Worker& w, std::size_t paths, std::size_t lanes) const {
+    if (w.functionals.rows() != functional_count_ || w.functionals.lanes() != lanes)
+      w.functionals.resize(functional_count_, lanes);
     std::vector<const double*> inputs;
     std::vector<double*> outputs;
     for (std::size_t i = 0; i < dimension_; ++i) inputs.push_back(w.x.row(i));
-    for (std::size_t k = 0; k < count; ++k) outputs.push_back(w.expect.row(k));
+    for (std::size_t k = 0; k < functional_count_; ++k) outputs.push_back(w.functionals.row(k));
     std::vector<double> uniforms = sde_.parameter_values;
     uniforms.push_back(grid_.end());
-    expect_.run(inputs.data(), uniforms, outputs.data(), lanes, w.steps.sde.program);
-    for (std::size_t leaf = 0; leaf < w.leaves.size(); ++leaf)
-      for (std::size_t k = 0; k < count; ++k)
-        w.leaves[leaf][tree_.quantities() - count + k] = leaf_moments(
-            w.expect.row(k) + leaf * kLeafPaths, std::min(kLeafPaths, paths - leaf * kLeafPaths));
+    functionals_.run(inputs.data(), uniforms, outputs.data(), lanes, w.steps.sde.program);
+    // A path that is not finite has no value, whatever the expression makes of it.
+    for (std::size_t k = 0; k < functional_count_; ++k)
+      for (std::size_t p = 0; p < paths; ++p)
+        if (w.status[p] == PathStatus::non_finite)
+          outputs[k][offset_ + p] = std::numeric_limits<double>::quiet_NaN();
   }
 
-  void finish_block(Worker& w, std::uint64_t first_id, std::size_t paths) {
-    const std::scoped_lock lock(mutex_);
-    for (std::size_t leaf = 0; leaf < w.leaves.size(); ++leaf)
-      tree_.add(first_id / kLeafPaths + leaf, std::move(w.leaves[leaf]));
-    result_.paths += paths;
-    result_.path_steps += paths * grid_.steps;
-    for (PathStatus status : w.status) {
-      result_.ok += status == PathStatus::ok;
-      result_.non_finite += status == PathStatus::non_finite;
-      result_.absorbed += status == PathStatus::absorbed;
+  void record(Worker& w, Position& at, std::size_t lanes) const {
+    const std::size_t place = w.saved.size() > dimension_ * lanes ? at.record : 0;
+    for (std::size_t i = 0; i < dimension_; ++i)
+      std::copy_n(w.x.row(i), lanes, w.saved.data() + (place * dimension_ + i) * lanes);
+    ++at.record;
+  }
+
+  // Takes w.x from where it stands through all segments. False where it was stopped, `at` then tells where.
+  bool integrate(Worker& w, Position& at, std::uint64_t first_id, std::size_t lanes) const {
+    if (at.record == 0 && at.step == 0) {
+      initial_.fill(options_.seed, first_id, w.x.view().slice(0, dimension_));
+      if (stepper_->memory() > 0)
+        copy<double>(w.x.view().slice(0, dimension_), w.x.view().slice(dimension_, stepper_->memory()));
+      if (grid_.saves_start) record(w, at, lanes);
     }
-    hooks_.report(result_.path_steps, options_.paths * grid_.steps);
-  }
-
-  // Takes w.x through all segments; record(i) is called at every record. False where it was stopped.
-  template <class Record>
-  bool integrate(Worker& w, std::uint64_t first_id, std::size_t lanes, const Record& record) const {
-    initial_.fill(options_.seed, first_id, w.x.view().slice(0, dimension_));
-    if (stepper_->memory() > 0)
-      copy<double>(w.x.view().slice(0, dimension_), w.x.view().slice(dimension_, stepper_->memory()));
-    std::size_t next_record = 0;
-    if (grid_.saves_start) record(next_record++);
     if (w.brownian) w.brownian->start(first_id);
     std::optional<AdaptiveIntegrator> adaptive;
     if (options_.adaptive)
       adaptive.emplace(*stepper_, options_.tolerance, lanes, static_cast<int>(options_.method->ode_order));
-    std::uint64_t number = 0;
-    for (const Segment& segment : grid_.segments) {
+    for (; at.segment < grid_.segments.size(); ++at.segment) {
+      const Segment& segment = grid_.segments[at.segment];
       if (adaptive) {
-        if (!adaptive->advance(segment.start, segment.end, w.x, w.steps, hooks_)) return false;
-      } else if (!advance(w, segment, first_id, number)) {
+        // A pause waits for the end of the block, for its step sizes are part of where it stands; a stop does
+        // not, and the block begins again.
+        if (!adaptive->advance(segment.start, segment.end, w.x, w.steps, *hooks_)) {
+          at = {at.block, 0, 0, 0, 0};
+          return false;
+        }
+      } else if (!advance(w, segment, first_id, at)) {
         return false;
       }
-      number += segment.steps;
-      record(next_record++);
+      at.number += segment.steps;
+      at.step = 0;
+      record(w, at, lanes);
     }
     return true;
   }
 
-  bool advance(Worker& w, const Segment& segment, std::uint64_t first_id, std::uint64_t number) const {
-    for (std::uint64_t i = 0; i < segment.steps; ++i) {
-      if (i % kStepsBetweenChecks == 0 && (hooks_.stopped() || stopped_)) return false;
-      const double h = i + 1 == segment.steps ? segment.last : segment.h;
+  bool advance(Worker& w, const Segment& segment, std::uint64_t first_id, Position& at) const {
+    for (; at.step < segment.steps; ++at.step) {
+      if (at.step % kStepsBetweenChecks == 0 && stop_requested()) return false;
+      const double h = at.step + 1 == segment.steps ? segment.last : segment.h;
       StepInput input;
-      input.t.value = segment.start + static_cast<double>(i) * segment.h;
+      input.t.value = segment.start + static_cast<double>(at.step) * segment.h;
       input.h.value = h;
       input.x = w.x.view();
-      if (w.brownian) w.brownian->serve(number + i, h, input);
+      if (w.brownian) w.brownian->serve(at.number + at.step, h, input);
       input.seed = options_.seed;
       input.first_id = first_id;
-      input.number = number + i;
+      input.number = at.number + at.step;
       stepper_->step(input, w.next, nullptr, w.steps);
       if (domains_) apply_domains(sde_.domains, w.x, w.next);
       std::swap(w.x, w.next);
@@ -238,22 +385,108 @@ class Run {
   const SdeExpressions& sde_;
   const InitialStates& initial_;
   const TimeGrid& grid_;
-  const EnsembleOptions& options_;
-  const std::function<void(const PathBlock&)>& trajectories_;
-  const Hooks& hooks_;
+  EnsembleOptions options_;
   std::unique_ptr<Stepper> stepper_;
-  expr::Program expect_;
+  expr::Program functionals_;
+  std::size_t functional_count_ = 0;
   bool domains_;
-  std::size_t saves_, dimension_, records_;
+  std::size_t dimension_;
+
+  // Of one call of run().
+  const Sink* sink_ = nullptr;
+  bool sink_wanted_ = false;
+  const Hooks* hooks_ = nullptr;
+  const StopToken* pause_ = nullptr;
   std::atomic<bool> stopped_{false};
+
   std::mutex mutex_;  // guards what follows
-  MomentTree tree_;
-  std::uint64_t first_leaf_;
-  std::size_t offset_;  // of a replayed path in its leaf; else 0
-  EnsembleResult result_;
+  std::condition_variable finished_;
+  std::set<std::uint64_t> unfinished_;
+  Tally tally_;
+  bool scaled_ = false;
+  std::uint64_t first_leaf_;  // id of the first path of block 0
+  std::size_t offset_;        // of a replayed path in its leaf; else 0
+  std::uint64_t before_ = 0;  // paths before first_leaf_ that are done
+  std::uint64_t next_block_ = 0;
+  std::vector<Pending> pending_;  // the first of them last
 };
 
-}  // namespace
+Ensemble::Ensemble(const SdeExpressions& sde, const InitialStates& initial, const TimeGrid& grid,
+                   const EnsembleOptions& options)
+    : run_(std::make_unique<Run>(sde, initial, grid, options)) {}
+Ensemble::~Ensemble() = default;
+
+bool Ensemble::run(const Sink& sink, const Hooks& hooks, const StopToken* pause) {
+  return run_->run(sink, hooks, pause);
+}
+
+void Ensemble::extend(std::uint64_t paths) {
+  run_->extend(paths);
+}
+
+EnsembleResult Ensemble::result() const {
+  return summarise(run_->tally(), run_->options().control_means);
+}
+
+const Tally& Ensemble::tally() const {
+  return run_->tally();
+}
+
+NamedArrays Ensemble::store() const {
+  return run_->store();
+}
+
+void Ensemble::restore(const NamedArrays& state) {
+  run_->restore(state);
+}
+
+TallyLayout tally_layout(const TimeGrid& grid, std::size_t dimension, const EnsembleOptions& options) {
+  TallyLayout layout;
+  layout.saves = grid.save.size();
+  layout.dimension = dimension;
+  // The end is always recorded, for the final moments, whether it is a save time or not.
+  layout.records = layout.saves + (layout.saves == 0 || grid.save.back() < grid.end() ? 1 : 0);
+  layout.expectations = options.expect.size();
+  layout.controls = options.controls.size();
+  layout.statistics = options.statistics;
+  return layout;
+}
+
+EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_means) {
+  EnsembleResult result;
+  result.paths = tally.paths;
+  result.path_steps = tally.path_steps;
+  result.ok = tally.ok;
+  result.non_finite = tally.non_finite;
+  result.absorbed = tally.absorbed;
+  result.final = tally.final_moments();
+  const std::vector<Moments> plain = tally.expectations();
+  for (std::size_t k = 0; k < plain.size(); ++k) {
+    Expectation e;
+    e.moments = plain[k];
+    e.undefined = tally.undefined[k];
+    for (std::size_t j = 0; j < control_means.size(); ++j)
+      e.undefined += tally.undefined[tally.layout().expectations + j];
+    e.value = e.moments.mean;
+    e.standard_error = e.moments.stderr_of_mean();
+    if (!control_means.empty()) {
+      const std::vector<CoMoments> pairs = tally.controls(k);
+      const ControlledMean controlled = controlled_mean(pairs, control_means);
+      e.value = controlled.value;
+      e.standard_error = controlled.standard_error;
+      e.variance_reduction = controlled.variance_reduction;
+    }
+    if (e.undefined > 0 || e.moments.count == 0)
+      e.value = e.standard_error = std::numeric_limits<double>::quiet_NaN();
+    result.expect.push_back(e);
+  }
+  result.moments = tally.moments();
+  result.sketches = tally.sketches();
+  result.covariance = tally.covariance();
+  result.lagged = tally.lagged();
+  result.histograms = tally.histograms();
+  return result;
+}
 
 std::size_t choose_lanes(const TimeGrid& grid, std::size_t dimension, const EnsembleOptions& options,
                          bool trajectories, unsigned threads) {
@@ -262,9 +495,10 @@ std::size_t choose_lanes(const TimeGrid& grid, std::size_t dimension, const Ense
   // more than 64 MiB.
   std::size_t lanes = 512;
   const double budget = 64.0 * (1 << 20);
+  const bool kept = trajectories || options.statistics.any();
   while (lanes > kLeafPaths &&
          (options.paths < static_cast<std::uint64_t>(lanes) * threads ||
-          (trajectories && static_cast<double>(grid.save.size() * dimension * lanes) * 8 > budget)))
+          (kept && static_cast<double>(grid.save.size() * dimension * lanes) * 8 > budget)))
     lanes /= 2;
   return lanes;
 }
@@ -273,25 +507,31 @@ double estimate_memory(const TimeGrid& grid, const SdeExpressions& sde, const En
                        bool trajectories, unsigned threads) {
   const std::size_t lanes =
       options.lanes ? options.lanes : choose_lanes(grid, sde.dimension(), options, trajectories, threads);
-  const double quantities = static_cast<double>(grid.save.size() * sde.dimension());
+  const StatisticsOptions& s = options.statistics;
+  const double D = static_cast<double>(sde.dimension());
+  const double quantities = static_cast<double>(grid.save.size()) * D;
   double per_thread = 64.0 * static_cast<double>(lanes) * 8;  // states, increments, program
   if (trajectories)
     per_thread += 3 * quantities * static_cast<double>(lanes) * 8;  // here, in the queue, at the writer
-  if (options.moments) per_thread += 8 * quantities * sizeof(Moments) + 8 * quantities * 24;
-  if (options.quantiles) per_thread += quantities * 16e3;
+  else if (s.any())
+    per_thread += quantities * static_cast<double>(lanes) * 8;
+  const double leaves = static_cast<double>(lanes / kLeafPaths) + 24;  // of a block, and in the tree
+  if (s.moments) per_thread += leaves * quantities * sizeof(Moments);
+  if (s.covariance) per_thread += leaves * quantities * (D + 1) / 2 * sizeof(CoMoments);
+  per_thread += leaves * quantities * static_cast<double>(s.lags) * sizeof(CoMoments);
+  if (s.quantiles) per_thread += quantities * 24e3;
+  per_thread += quantities * static_cast<double>(s.bins) * 8;
   return 20e6 + per_thread * threads;
 }
 
 EnsembleResult simulate(const SdeExpressions& sde, const InitialStates& initial, const TimeGrid& grid,
-                        const EnsembleOptions& given,
+                        const EnsembleOptions& options,
                         const std::function<void(const PathBlock&)>& trajectories, const Hooks& hooks) {
-  EnsembleOptions options = given;
-  if (options.lanes == 0)
-    options.lanes = choose_lanes(grid, sde.dimension(), options, static_cast<bool>(trajectories), 2);
-  if (options.lanes % kLeafPaths != 0 || (options.first_path % kLeafPaths != 0 && options.paths != 1))
-    fail(Status::bug, "a block of {} paths from {} does not consist of whole leaves", options.lanes,
-         options.first_path);
-  return Run(sde, initial, grid, options, trajectories, hooks)();
+  Ensemble ensemble(sde, initial, grid, options);
+  const bool whole = ensemble.run(trajectories, hooks);
+  EnsembleResult result = ensemble.result();
+  result.interrupted = !whole;
+  return result;
 }
 
 }  // namespace sde

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/arrays.h"
 #include "base/hooks.h"
 #include "brownian/area.h"
 #include "sde/document.h"
@@ -14,12 +16,9 @@
 #include "solve/adaptive.h"
 #include "solve/grid.h"
 #include "solve/method.h"
-#include "stats/moments.h"
-#include "stats/quantiles.h"
+#include "solve/tally.h"
 
 namespace sde {
-
-enum class PathStatus : std::uint8_t { ok = 0, non_finite = 1, absorbed = 2 };
 
 // Where the paths of an ensemble start: one law a state, parsed.
 class InitialStates {
@@ -29,6 +28,7 @@ class InitialStates {
   InitialStates(const SdeDocument& document, std::vector<std::vector<double>> data = {});
 
   void fill(std::uint64_t seed, std::uint64_t first_id, Block x) const;
+  std::vector<double> mean() const;  // [state]; NaN where the values come from data
 
  private:
   struct Law {
@@ -59,11 +59,20 @@ struct EnsembleOptions {
   std::uint64_t paths = 1;
   std::uint64_t first_path = 0;  // a multiple of kLeafPaths, unless there is one path only (a replay)
   std::uint64_t seed = 0;
-  bool moments = true;              // mean and variance at the save times
-  bool quantiles = false;           // sketches at the save times
-  AreaLaw areas = AreaLaw::foster;  // where the method needs Levy areas
-  std::vector<expr::Expr> expect;   // of the states, parameters and t, at the end time
+  StatisticsOptions statistics;       // at the save times
+  AreaLaw areas = AreaLaw::foster;    // where the method needs Levy areas
+  std::vector<expr::Expr> expect;     // of the states, parameters and t, at the end time
+  std::vector<expr::Expr> controls;   // of the same, with means that are known: control variates for `expect`
+  std::vector<double> control_means;  // of `controls`
   std::size_t lanes = 0;  // paths a block, a multiple of kLeafPaths; 0 chooses. Results do not depend on it.
+};
+
+// The mean of an expression over the paths. Paths that are not finite are left out.
+struct Expectation {
+  Moments moments;              // of its finite values
+  std::uint64_t undefined = 0;  // finite paths on which the expression is not finite: there is no mean then
+  double value = 0, standard_error = 0;  // with controls, where there are any; NaN where there is no mean
+  double variance_reduction = 1;         // by the controls
 };
 
 struct EnsembleResult {
@@ -71,14 +80,53 @@ struct EnsembleResult {
   std::uint64_t ok = 0, non_finite = 0, absorbed = 0;
   bool interrupted = false;
   std::vector<Moments> final;            // [state], at the end time
-  std::vector<Moments> expect;           // of options.expect
-  std::vector<Moments> moments;          // [save][state], where asked for
-  std::vector<QuantileSketch> sketches;  // [save][state], where asked for
+  std::vector<Expectation> expect;       // of options.expect
+  std::vector<Moments> moments;          // [save][state], where asked for; so are those below
+  std::vector<QuantileSketch> sketches;  // [save][state]
+  std::vector<CoMoments> covariance;     // [save][pair of states i <= j, row by row]
+  std::vector<CoMoments> lagged;         // [save][state][lag - 1]
+  std::vector<Histogram> histograms;     // [save][state]
 };
 
-// Runs the paths. `trajectories`, where given, is called once for every block from worker threads, in any
-// order. Results are the same bits for any number of threads and lanes. Throws Error for a method that does
-// not fit.
+// The results of what was counted; `control_means` as in the options.
+EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_means);
+
+// An ensemble that can be stopped anywhere, stored, taken up again and extended. Results are the same bits
+// for any number of threads and lanes, and however often it was stopped.
+class Ensemble {
+ public:
+  // Refers to sde, initial and grid. Throws Error for a method that does not fit.
+  Ensemble(const SdeExpressions& sde, const InitialStates& initial, const TimeGrid& grid,
+           const EnsembleOptions& options);
+  ~Ensemble();
+  Ensemble(const Ensemble&) = delete;
+  Ensemble& operator=(const Ensemble&) = delete;
+
+  // Runs what is left; false where hooks.stop or `pause` ended it before. Then run() goes on from there.
+  // `sink`, where given, is called once for every block that is finished, from worker threads. Blocks come
+  // nearly in the order of their ids: none is more than a few dozen blocks ahead of the first that is
+  // missing.
+  using Sink = std::function<void(const PathBlock&)>;
+  bool run(const Sink& sink = {}, const Hooks& hooks = {}, const StopToken* pause = nullptr);
+  // More paths, once all are done. Their number so far must be a multiple of kLeafPaths.
+  void extend(std::uint64_t paths);
+  EnsembleResult result() const;
+  const Tally& tally() const;
+
+  // Where the run stands, between calls of run(): restore() of an ensemble of the same options takes it up.
+  // Throws Error(Status::bad_data) for arrays that are not such a state.
+  NamedArrays store() const;
+  void restore(const NamedArrays& state);
+
+ private:
+  class Run;
+  std::unique_ptr<Run> run_;
+};
+
+// What of `options` and the grid says what is counted.
+TallyLayout tally_layout(const TimeGrid& grid, std::size_t dimension, const EnsembleOptions& options);
+
+// All paths at once.
 EnsembleResult simulate(const SdeExpressions& sde, const InitialStates& initial, const TimeGrid& grid,
                         const EnsembleOptions& options,
                         const std::function<void(const PathBlock&)>& trajectories = {},

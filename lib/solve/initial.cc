@@ -75,4 +75,14 @@ void InitialStates::fill(std::uint64_t seed, std::uint64_t first_id, Block x) co
   }
 }
 
+std::vector<double> InitialStates::mean() const {
+  std::vector<double> result;
+  for (const Law& law : laws_) {
+    result.push_back(law.kind == InitialLaw::Kind::data      ? std::nan("")
+                     : law.kind == InitialLaw::Kind::uniform ? 0.5 * (law.first + law.second)
+                                                             : law.first);
+  }
+  return result;
+}
+
 }  // namespace sde

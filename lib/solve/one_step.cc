@@ -223,7 +223,7 @@ std::vector<Start> start_states(const SdeDocument& document, const SdeExpression
   EnsembleOptions run;
   run.method = options.method;
   run.seed = options.seed;
-  run.moments = false;
+  run.statistics.moments = false;
   const double span = options.end - options.start;
   const std::vector<double> times = {options.start, options.start + span / 4, options.start + span / 2};
   std::vector<Start> starts;

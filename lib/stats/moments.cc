@@ -1,7 +1,5 @@
 #include "stats/moments.h"
 
-#include <algorithm>
-#include <cassert>
 #include <cmath>
 
 namespace sde {
@@ -40,45 +38,6 @@ Moments leaf_moments(const double* values, std::size_t n) {
     squares[i % kWays] += d * d;
   }
   return {total, mean, fold(squares)};
-}
-
-namespace {
-
-std::vector<Moments> merge_all(const std::vector<Moments>& a, const std::vector<Moments>& b) {
-  std::vector<Moments> result(a.size());
-  for (std::size_t i = 0; i < a.size(); ++i) result[i] = merged(a[i], b[i]);
-  return result;
-}
-
-}  // namespace
-
-void MomentTree::add(std::uint64_t leaf, std::vector<Moments> moments) {
-  insert(0, leaf, std::move(moments));
-}
-
-void MomentTree::insert(int level, std::uint64_t index, std::vector<Moments> moments) {
-  assert(moments.size() == quantities_);
-  for (auto sibling = nodes_.find({level, index ^ 1}); sibling != nodes_.end();
-       sibling = nodes_.find({level, index ^ 1})) {
-    moments = (index & 1) ? merge_all(sibling->second, moments) : merge_all(moments, sibling->second);
-    nodes_.erase(sibling);
-    ++level;
-    index >>= 1;
-  }
-  nodes_.emplace(std::pair{level, index}, std::move(moments));
-}
-
-void MomentTree::merge(MomentTree other) {
-  for (auto& [place, moments] : other.nodes_) insert(place.first, place.second, std::move(moments));
-}
-
-std::vector<Moments> MomentTree::total() const {
-  std::vector<std::pair<std::uint64_t, const std::vector<Moments>*>> ordered;
-  for (const auto& [place, moments] : nodes_) ordered.emplace_back(place.second << place.first, &moments);
-  std::sort(ordered.begin(), ordered.end());
-  std::vector<Moments> result(quantities_);
-  for (const auto& [first, moments] : ordered) result = merge_all(result, *moments);
-  return result;
 }
 
 }  // namespace sde

@@ -1,6 +1,7 @@
 #include "stats/quantiles.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <limits>
@@ -37,11 +38,11 @@ std::size_t QuantileSketch::bin_of(double value) const {
   if (distance < 1) {
     bin = static_cast<std::size_t>(distance * kLinear);
   } else {
-    int exponent;
-    const double mantissa = 2 * std::frexp(std::min(distance, 1e300), &exponent);  // in [1, 2)
-    bin = kLinear + static_cast<std::size_t>(exponent - 1) * kPerOctave +
-          static_cast<std::size_t>((mantissa - 1) * kPerOctave);
-    bin = std::min(bin, kHalf - 1);
+    // Exponent and leading bits of the mantissa, read off as one number: octave and place in it.
+    constexpr int kPlaceBits = std::countr_zero(static_cast<unsigned>(kPerOctave));
+    static_assert(kPerOctave == 1 << kPlaceBits);
+    const auto bits = std::bit_cast<std::uint64_t>(distance) >> (52 - kPlaceBits);
+    bin = std::min(kLinear + static_cast<std::size_t>(bits - (std::uint64_t{1023} << kPlaceBits)), kHalf - 1);
   }
   return y < 0 ? kHalf - 1 - bin : kHalf + bin;
 }
@@ -82,37 +83,89 @@ void QuantileSketch::merge(const QuantileSketch& other) {
   }
 }
 
-std::size_t QuantileSketch::bin_at(double p, double* within) const {
-  // The rank of R's default rule (type 7); inside the bin values are taken as evenly spread.
-  const double rank = p * static_cast<double>(count_ - 1);
-  double before = 0;
-  for (std::size_t p_index = 0; p_index < pages_.size(); ++p_index) {
-    for (std::size_t i = 0; i < pages_[p_index].size(); ++i) {
-      const double here = static_cast<double>(pages_[p_index][i]);
-      if (here > 0 && rank < before + here) {
-        *within = (rank - before + 0.5) / here;
-        return p_index * kPage + i;
+QuantileSketch::Place QuantileSketch::place_of(std::uint64_t rank) const {
+  std::uint64_t before = 0;
+  for (std::size_t page = 0; page < pages_.size(); ++page) {
+    for (std::size_t i = 0; i < pages_[page].size(); ++i) {
+      const std::uint64_t here = pages_[page][i];
+      if (rank < before + here) {
+        // Inside the bin values are taken as evenly spread.
+        const double within = (static_cast<double>(rank - before) + 0.5) / static_cast<double>(here);
+        const double low = lower_edge(page * kPage + i), high = lower_edge(page * kPage + i + 1);
+        return {std::clamp(low + (high - low) * within, least_, greatest_), high - low};
       }
       before += here;
     }
   }
-  *within = 1;
-  return bin_of(greatest_);
+  return {greatest_, 0};
 }
 
 double QuantileSketch::quantile(double p) const {
   if (count_ == 0) return std::numeric_limits<double>::quiet_NaN();
-  double within;
-  const std::size_t bin = bin_at(p, &within);
-  const double low = lower_edge(bin), high = lower_edge(bin + 1);
-  return std::clamp(low + (high - low) * within, least_, greatest_);
+  // R's default rule (type 7), between two values by their ranks.
+  const double rank = p * static_cast<double>(count_ - 1);
+  const auto low = static_cast<std::uint64_t>(rank);
+  const double w = rank - static_cast<double>(low);
+  const double value = place_of(low).value;
+  return w > 0 ? value + w * (place_of(low + 1).value - value) : value;
 }
 
 double QuantileSketch::resolution(double p) const {
   if (count_ == 0) return std::numeric_limits<double>::quiet_NaN();
-  double within;
-  const std::size_t bin = bin_at(p, &within);
-  return 0.5 * (lower_edge(bin + 1) - lower_edge(bin));
+  const double rank = p * static_cast<double>(count_ - 1);
+  const auto low = static_cast<std::uint64_t>(rank);
+  const double width = place_of(low).width;
+  return rank > static_cast<double>(low) ? std::max(width, place_of(low + 1).width) : width;
+}
+
+double QuantileSketch::standard_error(double p) const {
+  if (count_ < 2) return std::numeric_limits<double>::quiet_NaN();
+  const double shift = std::sqrt(p * (1 - p) / static_cast<double>(count_));
+  return 0.5 * (quantile(std::min(1.0, p + shift)) - quantile(std::max(0.0, p - shift)));
+}
+
+void store_sketches(const std::vector<QuantileSketch>& sketches, NamedArrays& into) {
+  std::vector<double> places;
+  std::vector<std::uint64_t> occupied, bins, counts;
+  for (const QuantileSketch& s : sketches) {
+    for (double value : {s.centre_, s.scale_, s.least_, s.greatest_}) places.push_back(value);
+    const std::size_t before = bins.size();
+    for (std::size_t page = 0; page < s.pages_.size(); ++page)
+      for (std::size_t i = 0; i < s.pages_[page].size(); ++i)
+        if (s.pages_[page][i] > 0) {
+          bins.push_back(page * QuantileSketch::kPage + i);
+          counts.push_back(s.pages_[page][i]);
+        }
+    occupied.push_back(bins.size() - before);
+  }
+  into.put("sketch_places", std::move(places));
+  into.put("sketch_occupied", std::move(occupied));
+  into.put("sketch_bins", std::move(bins));
+  into.put("sketch_counts", std::move(counts));
+}
+
+std::vector<QuantileSketch> restore_sketches(const NamedArrays& from, std::size_t sketches) {
+  const std::vector<double>& places = from.real("sketch_places", 4 * sketches);
+  const std::vector<std::uint64_t>& occupied = from.integer("sketch_occupied", sketches);
+  const std::vector<std::uint64_t>& bins = from.integer("sketch_bins");
+  const std::vector<std::uint64_t>& counts = from.integer("sketch_counts", bins.size());
+  std::vector<QuantileSketch> result;
+  std::size_t next = 0;
+  for (std::size_t q = 0; q < sketches; ++q) {
+    QuantileSketch s(places[4 * q], places[4 * q + 1]);
+    s.least_ = places[4 * q + 2];
+    s.greatest_ = places[4 * q + 3];
+    if (occupied[q] > bins.size() - next) fail(Status::bad_data, "sketch_bins: has too few values");
+    for (const std::size_t end = next + occupied[q]; next < end; ++next) {
+      if (bins[next] >= 2 * kHalf) fail(Status::bad_data, "sketch_bins: there is no bin {}", bins[next]);
+      std::vector<std::uint64_t>& page = s.pages_[bins[next] / QuantileSketch::kPage];
+      if (page.empty()) page.resize(QuantileSketch::kPage);
+      page[bins[next] % QuantileSketch::kPage] += counts[next];
+      s.count_ += counts[next];
+    }
+    result.push_back(std::move(s));
+  }
+  return result;
 }
 
 CentreAndScale centre_and_scale(std::span<const double> sample) {

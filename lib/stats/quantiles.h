@@ -6,13 +6,14 @@
 #include <span>
 #include <vector>
 
+#include "base/arrays.h"
+
 namespace sde {
 
 // Bins in units of `scale` around `centre`: linear within one scale, then kPerOctave bins for each doubling
-// of the distance, out to 2^40 scales. A quantile is off by at most half the width of its bin: scale / (2 *
-// kLinear) near the centre, a fraction 1 / (2 * kPerOctave) of the distance from it beyond. Counts are
-// integers, so that sketches merge exactly and their result does not depend on the order in which values
-// came.
+// of the distance, out to 2^40 scales. A quantile is off by at most the width of its bin: scale / kLinear
+// near the centre, a fraction 1 / kPerOctave of the distance from it beyond. Counts are integers, so that
+// sketches merge exactly and their result does not depend on the order in which values came.
 class QuantileSketch {
  public:
   static constexpr int kLinear = 256, kPerOctave = 128, kOctaves = 40;
@@ -28,19 +29,30 @@ class QuantileSketch {
   // The other sketch must have the same centre and scale.
   void merge(const QuantileSketch& other);
 
-  // The p-quantile, 0 < p < 1, linear within its bin; NaN where nothing was counted.
+  // The p-quantile, 0 <= p <= 1, of the values counted, interpolated between two of them (Hyndman & Fan's
+  // type 7, as R and numpy have it); NaN where nothing was counted.
   double quantile(double p) const;
-  // Half the width of the bin in which the p-quantile lies: its largest discretisation error.
+  // The width of the bin in which the p-quantile lies: no more than this is quantile(p) off that of the
+  // values themselves.
   double resolution(double p) const;
+  // The standard error of the p-quantile as an estimate from a sample, for any law: half the distance between
+  // the quantiles one binomial deviation, sqrt(p (1 - p) / n), to either side of p.
+  double standard_error(double p) const;
 
   std::uint64_t count() const { return count_; }
   double centre() const { return centre_; }
   double scale() const { return scale_; }
 
+  friend void store_sketches(const std::vector<QuantileSketch>& sketches, NamedArrays& into);
+  friend std::vector<QuantileSketch> restore_sketches(const NamedArrays& from, std::size_t sketches);
+
  private:
   std::size_t bin_of(double value) const;
   double lower_edge(std::size_t bin) const;
-  std::size_t bin_at(double p, double* within) const;
+  struct Place {
+    double value, width;  // of the bin that it is in
+  };
+  Place place_of(std::uint64_t rank) const;  // of a value by its rank, from 0
 
   double centre_ = 0, scale_ = 1, inverse_scale_ = 1;
   std::uint64_t count_ = 0;
@@ -49,6 +61,11 @@ class QuantileSketch {
   static constexpr std::size_t kPage = kPerOctave;
   std::vector<std::vector<std::uint64_t>> pages_;
 };
+
+// To and from named arrays. restore throws Error(Status::bad_data) for arrays that are not those of
+// `sketches` sketches.
+void store_sketches(const std::vector<QuantileSketch>& sketches, NamedArrays& into);
+std::vector<QuantileSketch> restore_sketches(const NamedArrays& from, std::size_t sketches);
 
 // Median and interquartile range of a small sample, from which a sketch takes its centre and scale.
 struct CentreAndScale {

@@ -38,7 +38,7 @@ Everything run_all(const SdeDocument& d, const char* method, const TimeGrid& gri
   Everything all;
   const std::size_t width = grid.save.size() * d.states.size();
   all.values.resize(options.paths * width);
-  options.quantiles = true;
+  options.statistics.quantiles = true;
   all.result = run(d, method, grid, options, [&](const PathBlock& block) {
     for (std::size_t p = 0; p < block.paths; ++p)
       for (std::size_t s = 0; s < block.saves; ++s)
@@ -117,7 +117,7 @@ TEST(Ensemble, StatisticsAgreeWithThePaths) {
   }
   EXPECT_NEAR(all.result.moments[2].mean, mean, 1e-10);
   EXPECT_NEAR(all.result.final[0].mean, mean, 1e-10);
-  EXPECT_NEAR(all.result.expect[0].mean, payoff, 1e-10);
+  EXPECT_NEAR(all.result.expect[0].value, payoff, 1e-10);
 }
 
 TEST(Ensemble, FlagsPathsThatExplodeAndLeavesThemOut) {

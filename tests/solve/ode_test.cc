@@ -18,7 +18,7 @@ SdeDocument wind_tunnel() {
 
 double end_value(const SdeDocument& d, const char* method, double end, double dt) {
   EnsembleOptions options;
-  options.moments = false;
+  options.statistics.moments = false;
   return run(d, method, make_grid(0, end, {}, dt), options).final[0].mean;
 }
 

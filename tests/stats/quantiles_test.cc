@@ -32,7 +32,7 @@ TEST(QuantileSketch, KeepsTheErrorThatItPromises) {
   QuantileSketch sketch(centre, scale);
   sketch.add(values.data(), values.size());
   for (double p : {0.001, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999}) {
-    const double allowed = 2 * sketch.resolution(p);
+    const double allowed = sketch.resolution(p);
     EXPECT_NEAR(sketch.quantile(p), exact_quantile(values, p), allowed) << p;
     EXPECT_LE(allowed, 0.01 * std::max(scale, std::abs(exact_quantile(values, p) - centre))) << p;
   }
@@ -60,6 +60,49 @@ TEST(QuantileSketch, OfConstantsAndExtremes) {
   EXPECT_LT(wide.quantile(1e-9), -1e299);
   EXPECT_GT(wide.quantile(1 - 1e-12), 1e299);
   EXPECT_TRUE(std::isnan(QuantileSketch(0, 1).quantile(0.5)));
+}
+
+TEST(QuantileSketch, CarriesTheStandardErrorThatItPromises) {
+  // Of 300 medians and tails of exponential samples, those further from the law's than two standard errors
+  // and the resolution: 4.6 percent where the errors are right.
+  for (double p : {0.05, 0.5, 0.95}) {
+    const double truth = -std::log1p(-p);
+    int outside = 0;
+    for (std::uint32_t i = 0; i < 300; ++i) {
+      const Stream stream = make_stream(6, Purpose::test, i);
+      std::vector<double> values;
+      for (std::size_t k = 0; k < 1000; ++k) {
+        const auto z = normal_pair(stream, k, 0);
+        values.push_back(0.5 * (z[0] * z[0] + z[1] * z[1]));
+      }
+      const auto [centre, scale] = centre_and_scale({values.data(), 256});
+      QuantileSketch sketch(centre, scale);
+      sketch.add(values.data(), values.size());
+      outside += std::abs(sketch.quantile(p) - truth) > 2 * sketch.standard_error(p) + sketch.resolution(p);
+    }
+    EXPECT_NEAR(outside / 300.0, 0.0455, 4 * std::sqrt(0.0455 * 0.9545 / 300)) << p;
+    EXPECT_GT(outside, 0) << p;
+  }
+}
+
+TEST(QuantileSketch, ComesBackFromArrays) {
+  const std::vector<double> values = sample(3000);
+  std::vector<QuantileSketch> sketches = {{1e4, 1}, {0, 0}, {-5, 1e-3}};
+  sketches[0].add(values.data(), values.size());
+  sketches[2].add(-7);
+  NamedArrays arrays;
+  store_sketches(sketches, arrays);
+  std::vector<QuantileSketch> back = restore_sketches(arrays, 3);
+  for (std::size_t q = 0; q < 3; ++q) {
+    EXPECT_EQ(back[q].count(), sketches[q].count());
+    EXPECT_EQ(back[q].centre(), sketches[q].centre());
+    EXPECT_EQ(back[q].scale(), sketches[q].scale());
+    EXPECT_EQ(std::isnan(back[q].quantile(0.9)), q == 1);
+    if (q != 1) {
+      EXPECT_EQ(back[q].quantile(0.9), sketches[q].quantile(0.9));
+    }
+  }
+  EXPECT_THROW(restore_sketches(arrays, 2), Error);
 }
 
 }  // namespace

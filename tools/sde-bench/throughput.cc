@@ -120,7 +120,7 @@ Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths) {
   EnsembleOptions options;
   options.method = &find_method(c.method);
   options.paths = paths;
-  options.moments = false;
+  options.statistics.moments = false;
   EnsembleResult result;
   const double seconds = best_seconds(repeats, [&] {
     ++options.seed;

@@ -34,7 +34,7 @@ int sample_sde(cli::Context& context) {
   ensemble.adaptive = choice.method->adaptive && !options.steps;
   ensemble.paths = options.samples;
   ensemble.seed = context.seed();
-  ensemble.moments = false;
+  ensemble.statistics.moments = false;
   const std::uint64_t steps = exact || ensemble.adaptive ? 0 : options.steps.value_or(1000);
   const TimeGrid grid = config::locate(found.document, found.pointer, [&] {
     return steps ? make_grid(time.start, time.end, {time.end},

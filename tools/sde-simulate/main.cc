@@ -7,6 +7,7 @@
 #include "cli/tool.h"
 #include "config/locate.h"
 #include "config/sde_document.h"
+#include "expect.h"
 #include "options.h"
 #include "report.h"
 #include "solve/convergence.h"
@@ -60,6 +61,8 @@ cli::ToolInfo describe() {
       {"sde-simulate @ou -N 10000", "mean and variance of an Ornstein-Uhlenbeck process at its end"},
       {"sde-simulate @heston --dt 0.001 --expect 'max(s-100,0)' -o heston.h5",
        "paths, and a price with its error"},
+      {"sde-simulate @gbm -N 100000 --expect 'max(x-1,0)' --control auto",
+       "the same error from fewer paths, by the exact mean of x"},
       {"sde-simulate @double-well -N 500 --plot wells.png", "a fan of paths with quantile bands"},
       {"sde-simulate @ou -N 1 --save 500 --format csv -o - | sde-fit @ou -", "simulate, then estimate"},
   };
@@ -83,10 +86,17 @@ cli::ToolInfo describe() {
           "times to keep: a count of equispaced ones, a list [0,1,2] or {\"every\": 0.1}")
       .value_name("TIMES")
       .default_text("101");
-  o.list("stats", "/output/statistics", "statistics at the save times: mean, variance, quantiles")
+  o.list("stats", "/output/statistics",
+         "statistics at the save times: mean, variance, covariance, quantiles, histogram, autocorrelation")
       .value_name("LIST");
   o.text("expect", "/expect", "expression of the final state whose mean is reported with its standard error")
       .value_name("EXPR")
+      .repeatable();
+  o.text(
+       "control", "/control",
+       "control variate of the expectations: an expression and its known mean, or auto for the states where "
+       "the drift is affine")
+      .value_name("EXPR=MEAN")
       .repeatable();
   o.integer("path-id", "", "replay the path of this id alone, with the bits it has among all")
       .value_name("ID");
@@ -135,9 +145,13 @@ int run(cli::Context& context) {
     ensemble.first_path = static_cast<std::uint64_t>(id);
     options.paths = ensemble.paths = 1;
   }
-  ensemble.moments = store || draw;
-  ensemble.quantiles = (store && options.output.wants("quantiles")) || draw;
-  ensemble.expect = config::locate(context.config(), "", [&] { return parse_expectations(options, solved); });
+  config::locate(context.config(), "", [&] {
+    choose_statistics(options, solved, schedule.grid, store, draw, ensemble.statistics);
+  });
+  const InitialStates initial = read_initial(context, found, document);
+  config::locate(context.config(), "", [&] {
+    parse_expectations(options, solved, initial, schedule.grid.start(), schedule.grid.end(), ensemble);
+  });
   const bool trajectories = store && options.output.trajectories;
   const auto threads = static_cast<unsigned>(context.threads());
   ensemble.lanes = choose_lanes(schedule.grid, equation.dimension(), ensemble, trajectories, threads);
@@ -154,7 +168,6 @@ int run(cli::Context& context) {
     return context.print_plan(plan);
   }
 
-  const InitialStates initial = read_initial(context, found, document);
   Report report(context, options, document, solved, choice, schedule);
   if (store) report.open(trajectories, ensemble.first_path);
   context.phase("simulating", schedule.adaptive ? "paths" : "path-steps");

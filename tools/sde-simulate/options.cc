@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/suggest.h"
 #include "solve/method.h"
 
 namespace sde {
@@ -74,6 +75,38 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document,
   }
   const double dt = solver.dt ? *solver.dt : (end - start) / static_cast<double>(*solver.steps);
   return {make_grid(start, end, save, dt), false};
+}
+
+void choose_statistics(SimulateOptions& options, const SdeExpressions& equation, const TimeGrid& grid,
+                       bool store, bool draw, StatisticsOptions& into) {
+  const SimulateOutput& output = options.output;
+  into.moments = store || draw;
+  into.quantiles = (store && output.wants("quantiles")) || draw;
+  for (const auto& [name, range] : output.histogram.range) {
+    const auto& states = equation.states;
+    if (std::find(states.begin(), states.end(), name) == states.end())
+      fail(Status::usage, "/output/histogram/range/{}: there is no such state{}", name,
+           suggestion(name, states));
+    if (!(range[0] < range[1]) || !std::isfinite(range[1] - range[0]))
+      fail(Status::usage, "/output/histogram/range/{}: must be two increasing numbers (got {} and {})", name,
+           range[0], range[1]);
+  }
+  if (!store) return;
+  into.covariance = output.wants("covariance");
+  if (output.wants("histogram")) {
+    into.bins = static_cast<std::size_t>(output.histogram.bins);
+    for (const std::string& state : equation.states) {
+      const auto found = output.histogram.range.find(state);
+      into.range.push_back(found == output.histogram.range.end() ? std::nullopt
+                                                                 : std::optional(found->second));
+    }
+  }
+  if (output.wants("autocorrelation")) {
+    if (grid.save.size() < 2)
+      fail(Status::usage, "/output/statistics: an autocorrelation takes two save times or more (got {})",
+           grid.save.size());
+    into.lags = static_cast<std::size_t>(std::min<std::uint64_t>(output.lags, grid.save.size() - 1));
+  }
 }
 
 }  // namespace sde

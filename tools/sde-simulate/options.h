@@ -1,7 +1,9 @@
 // The configuration of sde-simulate (schemas/simulate.schema.json) as plain structs.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -9,8 +11,10 @@
 
 #include "base/json_text.h"
 #include "sde/document.h"
+#include "sde/expressions.h"
 #include "solve/adaptive.h"
 #include "solve/grid.h"
+#include "solve/tally.h"
 
 namespace sde {
 
@@ -71,16 +75,31 @@ struct SimulateBrownian {
   }
 };
 
+struct SimulateHistogram {
+  std::uint64_t bins = 50;
+  std::map<std::string, std::array<double, 2>> range;  // of a state; absent: from the first paths
+
+  template <class V>
+  void visit(V& v) {
+    v("bins", bins);
+    v("range", range);
+  }
+};
+
 struct SimulateOutput {
   bool trajectories = true;
   std::vector<std::string> statistics = {"mean", "variance"};
   std::vector<double> quantiles = {0.05, 0.25, 0.5, 0.75, 0.95};
+  SimulateHistogram histogram;
+  std::uint64_t lags = 10;  // of the autocorrelation, in save times
 
   template <class V>
   void visit(V& v) {
     v("trajectories", trajectories);
     v("statistics", statistics);
     v("quantiles", quantiles);
+    v("histogram", histogram);
+    v("lags", lags);
   }
 
   bool wants(const std::string& statistic) const;
@@ -95,6 +114,7 @@ struct SimulateOptions {
   SimulateBrownian brownian;
   SimulateOutput output;
   std::vector<std::string> expect;
+  std::vector<std::string> control;  // "EXPR=MEAN", or "auto"
 
   template <class V>
   void visit(V& v) {
@@ -108,6 +128,7 @@ struct SimulateOptions {
     v("brownian", brownian);
     v("output", output);
     v("expect", expect);
+    v("control", control);
   }
 };
 
@@ -116,6 +137,11 @@ struct Schedule {
   TimeGrid grid;
   bool adaptive = false;
 };
+
+// What is computed at the save times, of an output that is stored and of a picture.
+// Throws Error(Status::usage) with a JSON pointer.
+void choose_statistics(SimulateOptions& options, const SdeExpressions& equation, const TimeGrid& grid,
+                       bool store, bool draw, StatisticsOptions& into);
 
 // Fills time.start, time.end and, where nothing was said, solver.steps (about a thousand) in `options`, so
 // that the effective configuration states them. Throws Error(Status::usage) with a JSON pointer.

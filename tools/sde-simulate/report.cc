@@ -35,21 +35,6 @@ std::string equation_text(const SdeExpressions& equation, const std::string& cal
   return text;
 }
 
-std::vector<expr::Expr> parse_expectations(const SimulateOptions& options, const SdeExpressions& equation) {
-  std::vector<std::string> known = equation.states;
-  known.insert(known.end(), equation.parameters.begin(), equation.parameters.end());
-  known.emplace_back("t");
-  std::vector<expr::Expr> result;
-  for (std::size_t i = 0; i < options.expect.size(); ++i) {
-    try {
-      result.push_back(expr::parse(options.expect[i], known));
-    } catch (const Error& error) {
-      fail(error.status(), "/expect/{}: {}", i, error.what());
-    }
-  }
-  return result;
-}
-
 InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
                            const SdeDocument& document) {
   std::vector<std::vector<double>> rows;
@@ -91,7 +76,15 @@ InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
 double output_bytes(const SimulateOptions& options, const TimeGrid& grid, const SdeExpressions& equation,
                     bool trajectories) {
   const double cells = static_cast<double>(grid.save.size() * equation.dimension());
-  double bytes = 20e3 + static_cast<double>(options.output.statistics.size()) * cells * 8;
+  const SimulateOutput& output = options.output;
+  double numbers = 0;  // of a cell
+  if (output.wants("mean")) numbers += 2;
+  if (output.wants("variance")) numbers += 1;
+  if (output.wants("covariance")) numbers += 2 * static_cast<double>(equation.dimension());
+  if (output.wants("quantiles")) numbers += 3 * static_cast<double>(output.quantiles.size());
+  if (output.wants("histogram")) numbers += 3 + 2 * static_cast<double>(output.histogram.bins);
+  if (output.wants("autocorrelation")) numbers += 1 + static_cast<double>(output.lags);
+  double bytes = 20e3 + numbers * cells * 8;
   if (trajectories) bytes += static_cast<double>(options.paths) * (cells * 8 + 9);
   return bytes;
 }
@@ -178,13 +171,64 @@ void Report::write_statistics(const EnsembleResult& result) {
   }
   if (output.wants("variance"))
     writer_->statistic("variance", column([](const Moments& m) { return m.variance(); }));
+  if (output.wants("covariance")) write_covariance(result);
   if (output.wants("quantiles")) {
-    std::vector<double> values;
+    std::vector<double> values, errors, resolutions;
     for (const QuantileSketch& sketch : result.sketches)
-      for (double level : output.quantiles) values.push_back(sketch.quantile(level));
+      for (double level : output.quantiles) {
+        values.push_back(sketch.quantile(level));
+        errors.push_back(sketch.standard_error(level));
+        resolutions.push_back(sketch.resolution(level));
+      }
     writer_->statistic_axis("quantile_levels", output.quantiles);
     writer_->statistic("quantiles", std::move(values), {"time", "dim", "level"});
+    writer_->statistic("quantiles_stderr", std::move(errors), {"time", "dim", "level"});
+    writer_->statistic("quantiles_resolution", std::move(resolutions), {"time", "dim", "level"});
   }
+  if (output.wants("histogram")) {
+    std::vector<double> edges, counts, outside;
+    for (const Histogram& h : result.histograms) {
+      for (std::size_t i = 0; i <= h.bins(); ++i) edges.push_back(h.edge(i));
+      for (std::size_t i = 0; i < h.bins(); ++i) counts.push_back(static_cast<double>(h.count(i)));
+      outside.push_back(static_cast<double>(h.below()));
+      outside.push_back(static_cast<double>(h.above()));
+    }
+    writer_->statistic("histogram", std::move(counts), {"time", "dim", "bin"});
+    writer_->statistic("histogram_edges", std::move(edges), {"time", "dim", "edge"});
+    writer_->statistic("histogram_outside", std::move(outside), {"time", "dim", "side"});
+  }
+  if (output.wants("autocorrelation")) {
+    // Lag 0 is 1, and needs no pairs; beyond the last save time there are none.
+    const std::size_t lags = result.lagged.size() / (schedule_.grid.save.size() * equation_.dimension());
+    std::vector<double> values;
+    for (std::size_t q = 0; q * lags < result.lagged.size(); ++q) {
+      values.push_back(1);
+      for (std::size_t k = 0; k < lags; ++k) values.push_back(result.lagged[q * lags + k].correlation());
+    }
+    writer_->statistic("autocorrelation", std::move(values), {"time", "dim", "lag"});
+  }
+  std::vector<double> value, error;
+  for (const Expectation& e : result.expect) {
+    value.push_back(e.value);
+    error.push_back(e.standard_error);
+  }
+  if (!value.empty()) writer_->expectations(options_.expect, value, error);
+}
+
+// The full matrix at each time, from its upper triangle.
+void Report::write_covariance(const EnsembleResult& result) {
+  const std::size_t D = equation_.dimension(), pairs = D * (D + 1) / 2;
+  std::vector<double> values, errors;
+  for (std::size_t s = 0; s < schedule_.grid.save.size(); ++s)
+    for (std::size_t i = 0; i < D; ++i)
+      for (std::size_t j = 0; j < D; ++j) {
+        const std::size_t low = std::min(i, j), high = std::max(i, j);
+        const CoMoments& c = result.covariance[s * pairs + low * D - low * (low + 1) / 2 + high];
+        values.push_back(c.covariance());
+        errors.push_back(c.covariance_stderr());
+      }
+  writer_->statistic("covariance", std::move(values), {"time", "dim", "dim_2"});
+  writer_->statistic("covariance_stderr", std::move(errors), {"time", "dim", "dim_2"});
 }
 
 void Report::draw(const EnsembleResult& result) const {
@@ -241,9 +285,12 @@ std::string Report::text(const EnsembleResult& result, double seconds) const {
                        m.stderr_of_mean(), std::sqrt(m.variance()));
   }
   for (std::size_t k = 0; k < options_.expect.size(); ++k) {
-    const Moments& m = result.expect[k];
-    out += fmt::format("  {:<{}}  {:>14.8g}  {:>12.3g}  {:>14.8g}\n", "E[" + options_.expect[k] + "]", width,
-                       m.mean, m.stderr_of_mean(), std::sqrt(m.variance()));
+    const Expectation& e = result.expect[k];
+    out += fmt::format("  {:<{}}  {:>14.8g}  {:>12.3g}  {:>14.8g}", "E[" + options_.expect[k] + "]", width,
+                       e.value, e.standard_error, std::sqrt(e.moments.variance()));
+    if (!options_.control.empty())
+      out += fmt::format("  variance {:.3g} times less by controls", e.variance_reduction);
+    out += '\n';
   }
   if (result.non_finite > 0)
     out += fmt::format("{} paths are not finite and not in the statistics\n", result.non_finite);
@@ -280,12 +327,29 @@ int Report::finish(const EnsembleResult& result, double seconds) {
     summary.set(config::path({"final", name, "variance"}), m.variance());
     summary.set(config::path({"final", name, "stderr"}), m.stderr_of_mean());
   }
+  Status status = Status::success;
   for (std::size_t k = 0; k < options_.expect.size(); ++k) {
-    const Moments& m = result.expect[k];
-    summary.set(config::path({"expect", options_.expect[k], "value"}), m.mean);
-    summary.set(config::path({"expect", options_.expect[k], "stderr"}), m.stderr_of_mean());
+    const Expectation& e = result.expect[k];
+    const std::string& name = options_.expect[k];
+    const auto put = [&](const char* key, auto x) { summary.set(config::path({"expect", name, key}), x); };
+    put("value", e.value);
+    put("stderr", e.standard_error);
+    if (!options_.control.empty()) {
+      put("plain_value", e.moments.mean);
+      put("plain_stderr", e.moments.stderr_of_mean());
+      put("variance_reduction", e.variance_reduction);
+    }
+    put("undefined", e.undefined);
+    if (e.undefined == 0 && e.moments.count > 0) continue;
+    status = Status::negative;
+    context_.warn(fmt::format(
+        "the expectation of {} is not finite: {}", name,
+        e.moments.count == 0
+            ? std::string("there is no path on which it has a value")
+            : fmt::format("on {} of {} paths it has no finite value (over the others its mean is {:.8g})",
+                          e.undefined, result.ok + result.absorbed, e.moments.mean)));
   }
-  return context_.finish(summary, text(result, seconds));
+  return context_.finish(summary, text(result, seconds), status);
 }
 
 }  // namespace sde

@@ -17,9 +17,6 @@ namespace sde {
 // The document's expressions; errors are located in it.
 SdeExpressions parse_model(const config::FoundSde& found);
 
-// options.expect, parsed in the names of the equation.
-std::vector<expr::Expr> parse_expectations(const SimulateOptions& options, const SdeExpressions& equation);
-
 // The initial laws with the files that they name.
 InitialStates read_initial(cli::Context& context, const config::FoundSde& found, const SdeDocument& document);
 
@@ -47,6 +44,7 @@ class Report {
 
  private:
   void write_statistics(const EnsembleResult& result);
+  void write_covariance(const EnsembleResult& result);
   void draw(const EnsembleResult& result) const;
   std::string text(const EnsembleResult& result, double seconds) const;
 

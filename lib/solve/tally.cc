@@ -1,0 +1,303 @@
+#include "solve/tally.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace sde {
+
+Tally::Tally(const TallyLayout& layout) : undefined(layout.expectations + layout.controls), layout_(layout) {
+  moments_ = MomentTree(moment_quantities());
+  products_ = LeafTree<CoMoments>(covariances() + lags() + control_pairs());
+}
+
+std::size_t Tally::moment_quantities() const {
+  return (layout_.statistics.moments ? layout_.records : 1) * layout_.dimension + layout_.expectations;
+}
+
+std::size_t Tally::covariances() const {
+  return layout_.statistics.covariance ? layout_.saves * pairs() : 0;
+}
+
+std::size_t Tally::lags() const {
+  return layout_.saves * layout_.dimension * layout_.statistics.lags;
+}
+
+std::size_t Tally::control_pairs() const {
+  const std::size_t c = layout_.controls;
+  return c == 0 ? 0 : layout_.expectations * c + c * (c + 1) / 2;
+}
+
+void Tally::set_scales(const double* values, std::size_t count) {
+  const StatisticsOptions& s = layout_.statistics;
+  counts_ = {};
+  for (std::size_t q = 0; q < layout_.saves * layout_.dimension; ++q) {
+    const auto [centre, scale] = centre_and_scale({values + q * count, count});
+    const QuantileSketch sketch(centre, scale);
+    if (s.quantiles) counts_.sketches.push_back(sketch);
+    if (s.bins == 0) continue;
+    // Three interquartile ranges to either side: four deviations of a Gaussian.
+    std::array<double, 2> range = {sketch.centre() - 3 * sketch.scale(),
+                                   sketch.centre() + 3 * sketch.scale()};
+    const std::size_t state = q % layout_.dimension;
+    if (state < s.range.size() && s.range[state]) range = *s.range[state];
+    counts_.histograms.emplace_back(range[0], range[1], s.bins);
+  }
+}
+
+Tally::Counts Tally::make_counts() const {
+  Counts counts;
+  for (const QuantileSketch& s : counts_.sketches) counts.sketches.emplace_back(s.centre(), s.scale());
+  for (const Histogram& h : counts_.histograms) counts.histograms.emplace_back(h.low(), h.high(), h.bins());
+  return counts;
+}
+
+void Tally::merge_counts(const Counts& counts) {
+  for (std::size_t q = 0; q < counts.sketches.size(); ++q) counts_.sketches[q].merge(counts.sketches[q]);
+  for (std::size_t q = 0; q < counts.histograms.size(); ++q)
+    counts_.histograms[q].merge(counts.histograms[q]);
+}
+
+Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
+  const StatisticsOptions& s = layout_.statistics;
+  const std::size_t D = layout_.dimension, row = D * block.stride;
+  const auto at = [&](std::size_t record, std::size_t state) {
+    return block.values + record * row + state * block.stride + block.offset;
+  };
+  const std::size_t functionals = layout_.expectations + layout_.controls;
+  Leaves out;
+  out.first = block.first_id / kLeafPaths;
+  out.paths = block.paths;
+  out.undefined.resize(functionals);
+  for (std::size_t p = 0; p < block.paths; ++p) {
+    out.ok += block.status[p] == PathStatus::ok;
+    out.non_finite += block.status[p] == PathStatus::non_finite;
+    out.absorbed += block.status[p] == PathStatus::absorbed;
+    for (std::size_t k = 0; k < functionals; ++k)
+      out.undefined[k] += block.status[p] != PathStatus::non_finite &&
+                          !std::isfinite(block.functionals[k * block.stride + block.offset + p]);
+  }
+  for (std::size_t q = 0; q < counts.sketches.size(); ++q)
+    counts.sketches[q].add(at(q / D, q % D), block.paths);
+  for (std::size_t q = 0; q < counts.histograms.size(); ++q)
+    counts.histograms[q].add(at(q / D, q % D), block.paths);
+
+  const std::size_t records = s.moments ? layout_.records : 1;
+  const std::size_t first_record = s.moments ? 0 : block.records - 1;
+  for (std::size_t start = 0; start < block.paths; start += kLeafPaths) {
+    const std::size_t n = std::min(kLeafPaths, block.paths - start);
+    std::vector<Moments>& m = out.moments.emplace_back();
+    m.reserve(moments_.quantities());
+    for (std::size_t r = 0; r < records; ++r)
+      for (std::size_t i = 0; i < D; ++i) m.push_back(leaf_moments(at(first_record + r, i) + start, n));
+    const auto functional = [&](std::size_t k) {
+      return block.functionals + k * block.stride + block.offset + start;
+    };
+    for (std::size_t k = 0; k < layout_.expectations; ++k) m.push_back(leaf_moments(functional(k), n));
+
+    std::vector<CoMoments>& c = out.products.emplace_back();
+    c.reserve(products_.quantities());
+    if (s.covariance) {
+      for (std::size_t r = 0; r < layout_.saves; ++r)
+        for (std::size_t i = 0; i < D; ++i)
+          for (std::size_t j = i; j < D; ++j)
+            c.push_back(leaf_comoments(at(r, i) + start, at(r, j) + start, n));
+    }
+    if (s.lags > 0) {
+      for (std::size_t r = 0; r < layout_.saves; ++r)
+        for (std::size_t i = 0; i < D; ++i)
+          for (std::size_t k = 1; k <= s.lags; ++k)
+            c.push_back(r + k < layout_.saves ? leaf_comoments(at(r, i) + start, at(r + k, i) + start, n)
+                                              : CoMoments{});
+    }
+    if (layout_.controls > 0) {
+      const std::size_t e = layout_.expectations;
+      for (std::size_t k = 0; k < e; ++k)
+        for (std::size_t j = 0; j < layout_.controls; ++j)
+          c.push_back(leaf_comoments(functional(k), functional(e + j), n));
+      for (std::size_t i = 0; i < layout_.controls; ++i)
+        for (std::size_t j = i; j < layout_.controls; ++j)
+          c.push_back(leaf_comoments(functional(e + i), functional(e + j), n));
+    }
+  }
+  return out;
+}
+
+void Tally::add(Leaves leaves) {
+  for (std::size_t i = 0; i < leaves.moments.size(); ++i) {
+    moments_.add(leaves.first + i, std::move(leaves.moments[i]));
+    if (products_.quantities() > 0) products_.add(leaves.first + i, std::move(leaves.products[i]));
+  }
+  paths += leaves.paths;
+  ok += leaves.ok;
+  non_finite += leaves.non_finite;
+  absorbed += leaves.absorbed;
+  for (std::size_t k = 0; k < undefined.size(); ++k) undefined[k] += leaves.undefined[k];
+}
+
+void Tally::merge(const Tally& other) {
+  const auto same_bins = [](const auto& a, const auto& b, auto place, auto width) {
+    if (a.size() != b.size()) return false;
+    for (std::size_t q = 0; q < a.size(); ++q)
+      if (place(a[q]) != place(b[q]) || width(a[q]) != width(b[q])) return false;
+    return true;
+  };
+  const bool fits =
+      moments_.quantities() == other.moments_.quantities() &&
+      products_.quantities() == other.products_.quantities() &&
+      same_bins(
+          counts_.sketches, other.counts_.sketches, [](const QuantileSketch& s) { return s.centre(); },
+          [](const QuantileSketch& s) { return s.scale(); }) &&
+      same_bins(
+          counts_.histograms, other.counts_.histograms, [](const Histogram& h) { return h.low(); },
+          [](const Histogram& h) { return h.high(); });
+  if (!fits) fail(Status::bad_data, "its statistics belong to another ensemble");
+  moments_.merge(other.moments_);
+  products_.merge(other.products_);
+  merge_counts(other.counts_);
+  paths += other.paths;
+  path_steps += other.path_steps;
+  ok += other.ok;
+  non_finite += other.non_finite;
+  absorbed += other.absorbed;
+  for (std::size_t k = 0; k < undefined.size(); ++k) undefined[k] += other.undefined[k];
+}
+
+std::vector<Moments> Tally::final_moments() const {
+  const std::vector<Moments> all = moments_.total();
+  const auto end = all.end() - static_cast<std::ptrdiff_t>(layout_.expectations);
+  return {end - static_cast<std::ptrdiff_t>(layout_.dimension), end};
+}
+
+std::vector<Moments> Tally::expectations() const {
+  const std::vector<Moments> all = moments_.total();
+  return {all.end() - static_cast<std::ptrdiff_t>(layout_.expectations), all.end()};
+}
+
+std::vector<Moments> Tally::moments() const {
+  if (!layout_.statistics.moments) return {};
+  std::vector<Moments> all = moments_.total();
+  all.resize(layout_.saves * layout_.dimension);
+  return all;
+}
+
+std::vector<CoMoments> Tally::covariance() const {
+  std::vector<CoMoments> all = products_.total();
+  all.resize(covariances());
+  return all;
+}
+
+std::vector<CoMoments> Tally::lagged() const {
+  const std::vector<CoMoments> all = products_.total();
+  const auto first = all.begin() + static_cast<std::ptrdiff_t>(covariances());
+  return {first, first + static_cast<std::ptrdiff_t>(lags())};
+}
+
+std::vector<CoMoments> Tally::controls(std::size_t k) const {
+  const std::vector<CoMoments> all = products_.total();
+  const std::size_t c = layout_.controls;
+  const auto first = all.begin() + static_cast<std::ptrdiff_t>(covariances() + lags());
+  const auto of_k = first + static_cast<std::ptrdiff_t>(k * c);
+  std::vector<CoMoments> result(of_k, of_k + static_cast<std::ptrdiff_t>(c));
+  result.insert(result.end(), first + static_cast<std::ptrdiff_t>(layout_.expectations * c), all.end());
+  return result;
+}
+
+namespace {
+
+constexpr std::size_t kMomentWords = 3, kCoMomentWords = 9;
+
+void put_words(const Moments& m, std::vector<double>& out) {
+  out.insert(out.end(), {m.count, m.mean, m.squares});
+}
+
+void put_words(const CoMoments& c, std::vector<double>& out) {
+  out.insert(out.end(), {c.count, c.mean_x, c.mean_y, c.xx, c.yy, c.xy});
+  put_words(c.leaves, out);
+}
+
+void take_words(const double* w, Moments& m) {
+  m = {w[0], w[1], w[2]};
+}
+
+void take_words(const double* w, CoMoments& c) {
+  c = {w[0], w[1], w[2], w[3], w[4], w[5], {}};
+  take_words(w + 6, c.leaves);
+}
+
+// `<name>_place` holds (level, index) of each node, `<name>_value` its quantities.
+template <class T>
+void store_tree(const LeafTree<T>& tree, const std::string& name, NamedArrays& into) {
+  std::vector<std::uint64_t> places;
+  std::vector<double> values;
+  for (const auto& [place, node] : tree.nodes()) {
+    places.push_back(static_cast<std::uint64_t>(place.first));
+    places.push_back(place.second);
+    for (const T& value : node) put_words(value, values);
+  }
+  into.put(name + "_place", std::move(places));
+  into.put(name + "_value", std::move(values));
+}
+
+template <class T>
+void restore_tree(LeafTree<T>& tree, const std::string& name, std::size_t words, const NamedArrays& from) {
+  const std::vector<std::uint64_t>& places = from.integer(name + "_place");
+  const std::size_t nodes = places.size() / 2, quantities = tree.quantities();
+  const std::vector<double>& values = from.real(name + "_value", nodes * quantities * words);
+  for (std::size_t n = 0; n < nodes; ++n) {
+    const std::uint64_t level = places[2 * n];
+    if (level > 58) fail(Status::bad_data, "{}_place: there is no level {}", name, level);
+    std::vector<T> node(quantities);
+    for (std::size_t q = 0; q < quantities; ++q) take_words(&values[(n * quantities + q) * words], node[q]);
+    tree.insert(static_cast<int>(level), places[2 * n + 1], std::move(node));
+  }
+}
+
+}  // namespace
+
+NamedArrays Tally::store() const {
+  NamedArrays arrays;
+  arrays.put("counts", std::vector<std::uint64_t>{paths, path_steps, ok, non_finite, absorbed});
+  arrays.put("undefined", undefined);
+  store_tree(moments_, "moments", arrays);
+  store_tree(products_, "products", arrays);
+  store_sketches(counts_.sketches, arrays);
+  std::vector<double> ranges;
+  std::vector<std::uint64_t> histogram;
+  for (const Histogram& h : counts_.histograms) {
+    ranges.insert(ranges.end(), {h.low(), h.high()});
+    histogram.insert(histogram.end(), h.counts().begin(), h.counts().end());
+  }
+  arrays.put("histogram_range", std::move(ranges));
+  arrays.put("histogram_counts", std::move(histogram));
+  return arrays;
+}
+
+Tally Tally::restore(const TallyLayout& layout, const NamedArrays& arrays) {
+  Tally tally(layout);
+  const std::vector<std::uint64_t>& counts = arrays.integer("counts", 5);
+  tally.paths = counts[0];
+  tally.path_steps = counts[1];
+  tally.ok = counts[2];
+  tally.non_finite = counts[3];
+  tally.absorbed = counts[4];
+  tally.undefined = arrays.integer("undefined", layout.expectations + layout.controls);
+  restore_tree(tally.moments_, "moments", kMomentWords, arrays);
+  restore_tree(tally.products_, "products", kCoMomentWords, arrays);
+  const StatisticsOptions& s = layout.statistics;
+  const std::size_t quantities = layout.saves * layout.dimension;
+  tally.counts_.sketches = restore_sketches(arrays, s.quantiles ? quantities : 0);
+  const std::size_t histograms = s.bins > 0 ? quantities : 0;
+  const std::vector<double>& ranges = arrays.real("histogram_range", 2 * histograms);
+  const std::vector<std::uint64_t>& all = arrays.integer("histogram_counts", histograms * (s.bins + 2));
+  for (std::size_t q = 0; q < histograms; ++q) {
+    Histogram h(ranges[2 * q], ranges[2 * q + 1], s.bins);
+    const auto first = all.begin() + static_cast<std::ptrdiff_t>(q * (s.bins + 2));
+    h.put({first, first + static_cast<std::ptrdiff_t>(s.bins + 2)});
+    tally.counts_.histograms.push_back(std::move(h));
+  }
+  return tally;
+}
+
+}  // namespace sde

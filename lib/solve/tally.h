@@ -1,0 +1,116 @@
+// What is counted of the paths of an ensemble, of all of them or of a part: counts and trees over leaves of
+// path ids, so that parts join to the bits of the whole.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/arrays.h"
+#include "stats/comoments.h"
+#include "stats/histogram.h"
+#include "stats/moments.h"
+#include "stats/quantiles.h"
+
+namespace sde {
+
+enum class PathStatus : std::uint8_t { ok = 0, non_finite = 1, absorbed = 2 };
+
+// What is computed over the paths at each save time.
+struct StatisticsOptions {
+  bool moments = true;  // mean and variance
+  bool covariance = false;
+  bool quantiles = false;
+  std::size_t bins = 0;                                     // of a histogram of each state; 0: none
+  std::vector<std::optional<std::array<double, 2>>> range;  // [state] of its bins; else from the first paths
+  std::size_t lags = 0;  // correlation of each state with itself up to so many save times later
+
+  bool any() const { return moments || covariance || quantiles || bins > 0 || lags > 0; }
+};
+
+struct TallyLayout {
+  std::size_t saves = 0, dimension = 0;
+  std::size_t records = 0;  // save times, and the end where it is none
+  std::size_t expectations = 0, controls = 0;
+  StatisticsOptions statistics;
+};
+
+// The saved states of neighbouring paths, from the first id of a leaf on.
+struct TallyBlock {
+  std::uint64_t first_id = 0;
+  std::size_t paths = 0, stride = 0;
+  std::size_t offset = 0;          // of the first path in the rows: a replayed path in its leaf
+  std::size_t records = 0;         // held in values: all, or, where there are no statistics, the last alone
+  const double* values = nullptr;  // [record][state][stride]
+  const double* functionals = nullptr;  // [expectation, then control][stride]
+  const PathStatus* status = nullptr;   // [path]
+};
+
+class Tally {
+ public:
+  Tally() = default;
+  explicit Tally(const TallyLayout& layout);
+
+  const TallyLayout& layout() const { return layout_; }
+
+  // Centres, scales and ranges from a sample of `count` paths, [save][state][path]; the same ones for every
+  // part of an ensemble. Needed before add() where there are quantiles or histograms.
+  void set_scales(const double* values, std::size_t count);
+
+  // Counts of one thread, joined at the end by merge_counts().
+  struct Counts {
+    std::vector<QuantileSketch> sketches;  // [save][state]
+    std::vector<Histogram> histograms;     // [save][state]
+  };
+  Counts make_counts() const;
+  void merge_counts(const Counts& counts);
+
+  // A block's leaves: made without a lock, then added under the caller's.
+  struct Leaves {
+    std::uint64_t first = 0;
+    std::vector<std::vector<Moments>> moments;
+    std::vector<std::vector<CoMoments>> products;
+    std::uint64_t paths = 0, ok = 0, non_finite = 0, absorbed = 0;
+    std::vector<std::uint64_t>
+        undefined;  // [expectation, then control] finite paths with a value that is not
+  };
+  Leaves reduce(const TallyBlock& block, Counts& counts) const;
+  void add(Leaves leaves);
+
+  // Another part of the same ensemble. Throws Error(Status::bad_data) where it is none.
+  void merge(const Tally& other);
+
+  NamedArrays store() const;
+  // Of an ensemble of this layout. Throws Error(Status::bad_data) for arrays that are not a tally of it.
+  static Tally restore(const TallyLayout& layout, const NamedArrays& arrays);
+
+  std::uint64_t paths = 0, path_steps = 0;
+  std::uint64_t ok = 0, non_finite = 0, absorbed = 0;
+  std::vector<std::uint64_t> undefined;
+
+  // --- results ---
+  std::vector<Moments> final_moments() const;  // [state] at the end
+  std::vector<Moments> expectations() const;   // [expectation]
+  std::vector<Moments> moments() const;        // [save][state]
+  std::vector<CoMoments> covariance() const;   // [save][pair i <= j, row by row]
+  std::vector<CoMoments> lagged() const;       // [save][state][lag 1 ...]; empty ones beyond the last save
+  // Of expectation k: (y, control), then the pairs of controls.
+  std::vector<CoMoments> controls(std::size_t k) const;
+  const std::vector<QuantileSketch>& sketches() const { return counts_.sketches; }
+  const std::vector<Histogram>& histograms() const { return counts_.histograms; }
+
+ private:
+  std::size_t pairs() const { return layout_.dimension * (layout_.dimension + 1) / 2; }
+  std::size_t moment_quantities() const;
+  std::size_t covariances() const;  // quantities of products_, in this order
+  std::size_t lags() const;
+  std::size_t control_pairs() const;
+
+  TallyLayout layout_;
+  MomentTree moments_;
+  LeafTree<CoMoments> products_;
+  Counts counts_;
+};
+
+}  // namespace sde

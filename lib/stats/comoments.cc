@@ -1,0 +1,106 @@
+#include "stats/comoments.h"
+
+#include <Eigen/Dense>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace sde {
+
+double CoMoments::correlation() const {
+  if (!(xx > 0) || !(yy > 0)) return std::numeric_limits<double>::quiet_NaN();
+  return xy / std::sqrt(xx * yy);
+}
+
+double CoMoments::covariance_stderr() const {
+  if (leaves.count >= kFewLeaves) return leaves.stderr_of_mean();
+  if (count < 2) return std::numeric_limits<double>::quiet_NaN();
+  // Var = (C_xx C_yy + C_xy^2) / (n - 1) of Gaussian pairs.
+  const double f = count - 1;
+  return std::sqrt((xx / f * (yy / f) + xy / f * (xy / f)) / f);
+}
+
+CoMoments merged(const CoMoments& a, const CoMoments& b) {
+  if (a.count == 0 && a.leaves.count == 0) return b;
+  if (b.count == 0 && b.leaves.count == 0) return a;
+  CoMoments m;
+  m.count = a.count + b.count;
+  const double dx = b.mean_x - a.mean_x, dy = b.mean_y - a.mean_y;
+  const double share = b.count / m.count, weight = a.count * share;
+  m.mean_x = a.mean_x + dx * share;
+  m.mean_y = a.mean_y + dy * share;
+  m.xx = a.xx + b.xx + dx * dx * weight;
+  m.yy = a.yy + b.yy + dy * dy * weight;
+  m.xy = a.xy + b.xy + dx * dy * weight;
+  m.leaves = merged(a.leaves, b.leaves);
+  return m;
+}
+
+CoMoments leaf_comoments(const double* x, const double* y, std::size_t n) {
+  // Eight partial sums in a fixed pattern, as in leaf_moments.
+  constexpr std::size_t kWays = 8;
+  const auto fold = [](const double* part) {
+    return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
+  };
+  double sum_x[kWays] = {}, sum_y[kWays] = {}, count[kWays] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool finite = std::isfinite(x[i]) && std::isfinite(y[i]);
+    sum_x[i % kWays] += finite ? x[i] : 0.0;
+    sum_y[i % kWays] += finite ? y[i] : 0.0;
+    count[i % kWays] += finite ? 1.0 : 0.0;
+  }
+  CoMoments m;
+  m.count = fold(count);
+  if (m.count == 0) return m;
+  m.mean_x = fold(sum_x) / m.count;
+  m.mean_y = fold(sum_y) / m.count;
+  double xx[kWays] = {}, yy[kWays] = {}, xy[kWays] = {};
+  for (std::size_t i = 0; i < n; ++i) {
+    const bool finite = std::isfinite(x[i]) && std::isfinite(y[i]);
+    const double dx = finite ? x[i] - m.mean_x : 0.0, dy = finite ? y[i] - m.mean_y : 0.0;
+    xx[i % kWays] += dx * dx;
+    yy[i % kWays] += dy * dy;
+    xy[i % kWays] += dx * dy;
+  }
+  m.xx = fold(xx);
+  m.yy = fold(yy);
+  m.xy = fold(xy);
+  // A leaf that is not whole scatters more than the others; the standard error does without it.
+  if (m.count == static_cast<double>(kLeafPaths)) m.leaves = {1, m.covariance(), 0};
+  return m;
+}
+
+ControlledMean controlled_mean(std::span<const CoMoments> pairs, std::span<const double> known_means) {
+  const auto k = static_cast<Eigen::Index>(known_means.size());
+  ControlledMean result;
+  const CoMoments& first = pairs[0];
+  const double n = first.count;
+  result.value = result.plain_value = first.mean_x;
+  const double variance = n > 1 ? first.xx / (n - 1) : 0;
+  result.standard_error = result.plain_standard_error = n > 0 ? std::sqrt(variance / n) : 0;
+  if (n < 2 || k == 0 || !(variance > 0)) return result;
+  Eigen::MatrixXd C(k, k);
+  Eigen::VectorXd c(k), gap(k), scale(k);
+  for (Eigen::Index i = 0; i < k; ++i) {
+    c[i] = pairs[static_cast<std::size_t>(i)].covariance();
+    gap[i] = pairs[static_cast<std::size_t>(i)].mean_y - known_means[static_cast<std::size_t>(i)];
+  }
+  auto next = static_cast<std::size_t>(k);
+  for (Eigen::Index i = 0; i < k; ++i)
+    for (Eigen::Index j = i; j < k; ++j) C(i, j) = C(j, i) = pairs[next++].covariance();
+  // In units of each control's deviation, so that the rank is told from numbers of one size.
+  for (Eigen::Index i = 0; i < k; ++i) scale[i] = C(i, i) > 0 ? 1 / std::sqrt(C(i, i)) : 0;
+  const Eigen::MatrixXd scaled = scale.asDiagonal() * C * scale.asDiagonal();
+  Eigen::CompleteOrthogonalDecomposition<Eigen::MatrixXd> solver;
+  solver.setThreshold(1e-10);
+  solver.compute(scaled);
+  const Eigen::VectorXd beta = scale.asDiagonal() * solver.solve(scale.asDiagonal() * c);
+  result.value -= beta.dot(gap);
+  const double freedom = n - 1 - static_cast<double>(k);
+  const double left = std::max(0.0, variance - beta.dot(c)) * (n - 1) / std::max(1.0, freedom);
+  result.standard_error = std::sqrt(left / n);
+  result.variance_reduction = left > 0 ? variance / left : std::numeric_limits<double>::infinity();
+  return result;
+}
+
+}  // namespace sde

@@ -1,0 +1,48 @@
+// Covariance of two quantities of an ensemble, with the standard error of the estimate; merged as in
+// leaf_tree.h.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "stats/moments.h"
+
+namespace sde {
+
+// Count, means and centred sums of squares and products of a pair (Chan, Golub & LeVeque 1983; Bennett et al.
+// 2009 for the products), and the moments over whole leaves of each leaf's own covariance.
+struct CoMoments {
+  double count = 0;
+  double mean_x = 0, mean_y = 0;
+  double xx = 0, yy = 0, xy = 0;
+  Moments leaves;
+
+  double covariance() const { return count > 1 ? xy / (count - 1) : 0; }
+  // NaN where one of the two does not vary.
+  double correlation() const;
+  // Of covariance(). From the scatter between leaves, which assumes nothing of the law but fourth moments;
+  // with fewer than kFewLeaves whole leaves, as of Gaussian quantities.
+  double covariance_stderr() const;
+
+  static constexpr double kFewLeaves = 16;
+};
+
+CoMoments merged(const CoMoments& a, const CoMoments& b);
+
+// Of at most kLeafPaths pairs; those of which one is not finite are left out. Fixed order of summation.
+CoMoments leaf_comoments(const double* x, const double* y, std::size_t n);
+
+// What is known of E[y] given that the means of x_1 ... x_k are known: control variates (Glasserman 2003,
+// section 4.1), with the coefficients that leave the least variance.
+struct ControlledMean {
+  double value = 0;
+  double standard_error = 0;
+  double plain_value = 0, plain_standard_error = 0;  // without controls
+  double variance_reduction = 1;                     // the plain variance by the one that is left
+};
+
+// `pairs` are (y, x_1) ... (y, x_k), then (x_i, x_j) for i <= j row by row; all over the same paths. Controls
+// that do not vary, or that others determine, are left out.
+ControlledMean controlled_mean(std::span<const CoMoments> pairs, std::span<const double> known_means);
+
+}  // namespace sde

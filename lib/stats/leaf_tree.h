@@ -1,0 +1,71 @@
+// Statistics of an ensemble that come out the same for any block size, thread count and shard.
+//
+// Path ids are cut into leaves of kLeafPaths neighbours; leaves are merged along a binary tree over their
+// numbers, so the order of every addition is a function of the ids alone, whatever finishes first.
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace sde {
+
+inline constexpr std::size_t kLeafPaths = 64;
+
+// Several quantities T over all leaves seen so far. `merged(a, b)`, found by argument-dependent lookup, joins
+// two neighbours; a default T is empty and changes nothing. Not thread-safe: callers lock.
+template <class T>
+class LeafTree {
+ public:
+  explicit LeafTree(std::size_t quantities = 0) : quantities_(quantities) {}
+
+  // Leaf number `leaf` (path ids leaf * kLeafPaths ...); each leaf is added once.
+  void add(std::uint64_t leaf, std::vector<T> values) { insert(0, leaf, std::move(values)); }
+  // Joins another tree over other leaves (a shard).
+  void merge(LeafTree other) {
+    for (auto& [place, values] : other.nodes_) insert(place.first, place.second, std::move(values));
+  }
+  // All leaves merged, from the left.
+  std::vector<T> total() const {
+    std::vector<std::pair<std::uint64_t, const std::vector<T>*>> ordered;
+    for (const auto& [place, values] : nodes_) ordered.emplace_back(place.second << place.first, &values);
+    std::sort(ordered.begin(), ordered.end());
+    std::vector<T> result(quantities_);
+    for (const auto& [first, values] : ordered) join(result, *values, result);
+    return result;
+  }
+
+  std::size_t quantities() const { return quantities_; }
+  // The maximal complete subtrees, (level, index) -> values: what a shard has to store.
+  using Nodes = std::map<std::pair<int, std::uint64_t>, std::vector<T>>;
+  const Nodes& nodes() const { return nodes_; }
+  // A node as nodes() had it.
+  void insert(int level, std::uint64_t index, std::vector<T> values) {
+    assert(values.size() == quantities_);
+    for (auto sibling = nodes_.find({level, index ^ 1}); sibling != nodes_.end();
+         sibling = nodes_.find({level, index ^ 1})) {
+      if (index & 1)
+        join(sibling->second, values, values);
+      else
+        join(values, sibling->second, values);
+      nodes_.erase(sibling);
+      ++level;
+      index >>= 1;
+    }
+    nodes_.emplace(std::pair{level, index}, std::move(values));
+  }
+
+ private:
+  static void join(const std::vector<T>& a, const std::vector<T>& b, std::vector<T>& into) {
+    for (std::size_t i = 0; i < a.size(); ++i) into[i] = merged(a[i], b[i]);
+  }
+
+  std::size_t quantities_;
+  Nodes nodes_;
+};
+
+}  // namespace sde

@@ -1,0 +1,97 @@
+# Statistics of sde-simulate against numpy on the trajectories of the same run, and expectations.
+bats_require_minimum_version 1.5.0
+setup() {
+  load helpers
+  common_setup
+  write_ou
+}
+
+@test "every statistic is that of the paths" {
+  sde-simulate @heston -N 700 --dt 0.01 --save 6 --seed 3 -o all.h5 \
+    --stats mean,variance,covariance,quantiles,histogram,autocorrelation --set output.lags=2 \
+    --set 'output.histogram={"bins":12,"range":{"v":[0,0.1]}}' --expect 's*v'
+  python '
+import h5py, numpy as np
+f = h5py.File("all.h5")
+x, st = f["trajectories/value"][()], f["statistics"]
+for t in range(6):
+    assert np.allclose(st["covariance"][t], np.cov(x[:, t].T), rtol=1e-12, atol=1e-18)
+    for i in range(2):
+        q = np.quantile(x[:, t, i], st["quantile_levels"][()])
+        assert (abs(st["quantiles"][t, i] - q) <= st["quantiles_resolution"][t, i] + 1e-15).all()
+        edges = st["histogram_edges"][t, i]
+        counts, _ = np.histogram(x[:, t, i], edges)
+        if t > 0:
+            assert (counts == st["histogram"][t, i]).all(), (t, i)
+        outside = st["histogram_outside"][t, i]
+        assert counts.sum() + outside.sum() == 700
+        assert outside[0] == (x[:, t, i] < edges[0]).sum()
+        for k in range(3):
+            got = st["autocorrelation"][t, i, k]
+            if k == 0: assert got == 1
+            elif t + k >= 6: assert np.isnan(got)
+            elif t > 0: assert np.isclose(got, np.corrcoef(x[:, t, i], x[:, t + k, i])[0, 1], rtol=1e-10)
+assert st["histogram_edges"][3, 1, -1] == 0.1
+assert np.isclose(f["expect/value"][0], (x[:, -1, 0] * x[:, -1, 1]).mean(), rtol=1e-12)
+assert f["expect/expression"][0] == b"s*v"
+'
+}
+
+@test "statistics need no trajectories" {
+  sde-simulate ou.json -N 300 --dt 0.01 --save 5 --stats covariance,histogram -o with.h5
+  sde-simulate ou.json -N 300 --dt 0.01 --save 5 --stats covariance,histogram -o without.h5 --set output.trajectories=false
+  python '
+import h5py
+a, b = (h5py.File(n) for n in ("with.h5", "without.h5"))
+assert "trajectories" not in b
+for name in a["statistics"]:
+    assert a["statistics"][name][()].tobytes() == b["statistics"][name][()].tobytes(), name'
+  # As a table: one column a state and statistic.
+  sde-simulate ou.json -N 300 --dt 0.01 --save 5 --stats mean,covariance --set output.trajectories=false -o table.csv
+  assert_equal "$(head -n 1 table.csv)" "time,x_mean,x_stderr,x_covariance_1,x_covariance_stderr_1"
+}
+
+@test "an expectation, and what control variates make of it" {
+  sde-simulate @gbm -N 20000 --method exact --expect 'exp(-mu*t)*max(s-100,0)' --seed 4 --json >plain.json
+  sde-simulate @gbm -N 20000 --method exact --expect 'exp(-mu*t)*max(s-100,0)' --seed 4 --control auto --json >auto.json
+  sde-simulate @gbm -N 20000 --method exact --expect 'exp(-mu*t)*max(s-100,0)' --seed 4 --control 's=100*exp(mu*t)' --json >hand.json
+  # Black and Scholes.
+  for file in plain auto hand; do
+    json '.expect[] | (.value - 10.450583572185565 | fabs) < 4 * .stderr' $file.json
+  done
+  json '.expect[] | .variance_reduction > 6 and .variance_reduction < 8' auto.json
+  json -n --slurpfile a auto.json --slurpfile p plain.json --slurpfile h hand.json \
+    '($a[0].expect[] | .plain_stderr) == ($p[0].expect[] | .stderr) and
+     ($a[0].expect[].value - $h[0].expect[].value | fabs) < 1e-12 and $a[0].expect[].stderr < 0.4 * $p[0].expect[].stderr'
+}
+
+@test "an expectation that is not finite is said" {
+  run --separate-stderr -1 sde-simulate ou.json -N 200 --dt 0.01 --expect 'log(x-1)' --expect x --json
+  jq -e '.expect["log(x-1)"] | .value == null and .stderr == null and .undefined > 20' <<<"$output"
+  jq -e '.expect.x | .value > 0 and .undefined == 0' <<<"$output"
+  assert_regex "$stderr" 'the expectation of log\(x-1\) is not finite: on [0-9]+ of 200 paths'
+}
+
+@test "controls that cannot be" {
+  fails_with 2 sde-simulate ou.json --control x=1
+  assert_output --partial '--expect'
+  fails_with 2 sde-simulate ou.json --expect x --control x
+  assert_output --partial 'EXPR=MEAN'
+  fails_with 2 sde-simulate ou.json --expect x --control 'x=1/0'
+  assert_output --partial 'finite'
+  fails_with 2 sde-simulate @double-well --expect 'x^2' --control auto
+  assert_output --partial 'not affine'
+  fails_with 2 sde-simulate ou.json --expect x --control 'z=1'
+  assert_output --partial 'z'
+}
+
+@test "histograms and autocorrelations that cannot be" {
+  fails_with 2 sde-simulate ou.json -o a.h5 --stats histogram --set 'output.histogram.range={"y":[0,1]}'
+  assert_output --partial 'output.histogram.range: at /y: there is no such state'
+  fails_with 2 sde-simulate ou.json -o a.h5 --stats histogram --set 'output.histogram.range={"x":[1,1]}'
+  assert_output --partial 'increasing'
+  fails_with 2 sde-simulate ou.json -o a.h5 --stats autocorrelation --save 1
+  assert_output --partial 'two save times'
+  fails_with 2 sde-simulate ou.json -o a.h5 --stats median
+  assert_output --partial 'median'
+}
