@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "random/stream.h"
 
 namespace sde {
 
@@ -231,6 +232,55 @@ bool MixtureModel::log_density(double t, ConstBlock x, double* out, SdeWorkspace
   StateBlock<double> score(dimension_, x.lanes);
   evaluate({t, nullptr}, x, score, nullptr, nullptr, nullptr, out, workspace);
   return true;
+}
+
+void MixtureModel::consistency(double t, double to, ConstBlock x, Block out, SdeWorkspace& workspace) const {
+  const Kept& k = components_.front();
+  const std::size_t D = dimension_, L = x.lanes;
+  workspace.values.resize((2 * D + 1) * L);
+  double *shift = workspace.values.data(), *y = shift + L, *z = y + D * L;
+  const double a = process_->signal(t), s = process_->noise(t), b = process_->signal(to),
+               r = process_->noise(to);
+  std::fill_n(shift, L, a);
+  rotate(k.vectors.data(), D, x, shift, k.mean.data(), y);
+  for (std::size_t i = 0; i < D; ++i) {
+    const double scale = std::sqrt((b * b * k.values[i] + r * r) / (a * a * k.values[i] + s * s));
+    for (std::size_t l = 0; l < L; ++l) y[i * L + l] *= scale;
+  }
+  rotate_back(k.vectors.data(), D, L, y, z);
+  for (std::size_t i = 0; i < D; ++i) {
+    for (std::size_t l = 0; l < L; ++l) out.row(i)[l] = b * k.mean[i] + z[i * L + l];
+  }
+}
+
+void MixtureModel::draw(std::uint64_t seed, std::uint64_t first_id, Block x) const {
+  const std::size_t D = dimension_, L = x.lanes;
+  AlignedVector<double> u(L), unused(L), z(D * L);
+  fill_uniforms(make_stream(seed, Purpose::exact, 0), first_id, L, 0, u.data(), unused.data());
+  for (std::size_t i = 0; i < D; ++i) {
+    const Stream stream = make_stream(seed, Purpose::exact, static_cast<std::uint32_t>(i + 1));
+    fill_normals(stream, first_id, L, 0, z.data() + i * L, unused.data());
+  }
+  for (std::size_t l = 0; l < L; ++l) {
+    std::size_t k = 0;
+    double part = std::exp(components_[0].log_weight);
+    while (u[l] >= part && k + 1 < components_.size()) part += std::exp(components_[++k].log_weight);
+    const Kept& c = components_[k];
+    for (std::size_t j = 0; j < D; ++j) x.row(j)[l] = c.mean[j];
+    for (std::size_t i = 0; i < D; ++i) {
+      const double along = std::sqrt(c.values[i]) * z[i * L + l];
+      for (std::size_t j = 0; j < D; ++j) x.row(j)[l] += along * c.vectors[i * D + j];
+    }
+  }
+}
+
+std::optional<double> MixtureModel::entropy() const {
+  if (components_.size() != 1) return {};
+  double sum = 0;
+  for (const double v : components_.front().values) {
+    sum += 0.5 * (std::log(2 * std::numbers::pi * v) + 1);
+  }
+  return sum;
 }
 
 std::shared_ptr<const MixtureModel> make_mixture(const ScoreDocument& document) {

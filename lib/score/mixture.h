@@ -71,6 +71,13 @@ class MixtureModel final : public ScoreModel {
   // ln p_t(x) at one time; t = 0 is the distribution itself (its covariances must then be positive definite).
   bool log_density(double t, ConstBlock x, double* out, SdeWorkspace& workspace) const override;
 
+  // A Gaussian's flow scales each of its axes.
+  bool consistent() const override { return components_.size() == 1; }
+  void consistency(double t, double to, ConstBlock x, Block out, SdeWorkspace& workspace) const override;
+  bool draws() const override { return true; }
+  void draw(std::uint64_t seed, std::uint64_t first_id, Block x) const override;
+  std::optional<double> entropy() const override;  // of a Gaussian
+
  private:
   struct Kept {
     double log_weight;

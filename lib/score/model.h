@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "score/process.h"
@@ -54,6 +55,18 @@ class ScoreModel {
     (void)t, (void)x, (void)out, (void)workspace;
     return false;
   }
+  // Where the flow through x at time t is at time `to`, for models that know it (consistency models only for
+  // their own cut-off); throws Error(Status::bug) for others.
+  virtual bool consistent() const { return false; }
+  virtual void consistency(double t, double to, ConstBlock x, Block out, SdeWorkspace& workspace) const;
+  // Data drawn from the model's own distribution, for models that can: lane i is a function of (seed,
+  // first_id + i); in model units.
+  virtual bool draws() const { return false; }
+  // Whether it stands for data rather than for a model of them: drawn exactly where nothing else is asked.
+  virtual bool stands_for_data() const { return false; }
+  virtual void draw(std::uint64_t seed, std::uint64_t first_id, Block x) const;
+  // -E ln p of the data in nats, where it is known.
+  virtual std::optional<double> entropy() const { return {}; }
 
  protected:
   std::shared_ptr<const NoiseProcess> process_;

@@ -44,8 +44,9 @@ class StepNormals {
 struct Finished {
   std::uint64_t first_id = 0;
   std::size_t count = 0;
-  std::vector<double> values;  // [sample][component]
-  double evaluations = 0;
+  std::vector<double> values;      // [sample][component]
+  std::vector<double> trajectory;  // [sample][time][component]
+  std::uint64_t evaluations = 0;
   bool whole = true;
 };
 
@@ -53,7 +54,7 @@ struct Finished {
 
 SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
                     std::uint64_t first_id, const std::function<void(const SampleBlock&)>& sink,
-                    const Hooks& hooks) {
+                    const Hooks& hooks, const SampleStart* start) {
   if (first_id % kSampleBlock) fail(Status::bug, "samples start at id {}, inside a block", first_id);
   if (options.samples < 1) fail(Status::usage, "/samples: must be at least 1 (got 0)");
   const Sampler sampler(model, options);
@@ -63,8 +64,38 @@ SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions
     prior.push_back(make_stream(options.seed, Purpose::prior, static_cast<std::uint32_t>(c)));
     noise.push_back(make_stream(options.seed, Purpose::sampler, static_cast<std::uint32_t>(c)));
   }
-  const double deviation = model->process().prior_deviation();
+  const NoiseProcess& process = model->process();
+  const bool exact = sampler.traits().kind == SamplerKind::exact;
+  const double from = exact ? kHorizon : sampler.grid().front();
+  if (start) {
+    if (exact) fail(Status::usage, "/sampler: exact draws do not start from data");
+    if (start->rows.empty() || start->rows.size() % D) {
+      fail(Status::bad_data, "the model has dimension {} and the data are {} numbers", D, start->rows.size());
+    }
+  } else if (from != kHorizon) {
+    fail(Status::usage, "/start_time: needs data to start from");
+  }
   tbb::enumerable_thread_specific<SamplerWorkspace> workspaces;
+  // States at the first time of the grid.
+  const auto place = [&](std::uint64_t id, Block x, double* unused) {
+    const bool given = start && start->from == SampleStart::From::noise;
+    const double a = start ? process.signal(from) : 0,
+                 s = start ? process.noise(from) : process.prior_deviation();
+    if (start) {
+      const std::size_t n = start->rows.size() / D;
+      for (std::size_t l = 0; l < x.lanes; ++l) {
+        const double* row = start->rows.data() + (id + l) % n * D;
+        for (std::size_t c = 0; c < D; ++c) x.row(c)[l] = row[c];
+      }
+      if (given) return;
+      model->standardisation().to_model(x);
+    }
+    AlignedVector<double> z(x.lanes);
+    for (std::size_t c = 0; c < D; ++c) {
+      fill_normals(prior[c], id, x.lanes, 0, z.data(), unused);
+      for (std::size_t l = 0; l < x.lanes; ++l) x.row(c)[l] = start ? a * x.row(c)[l] + s * z[l] : s * z[l];
+    }
+  };
 
   const auto make = [&](std::uint64_t id) {
     Finished out;
@@ -73,17 +104,32 @@ SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions
     SamplerWorkspace& workspace = workspaces.local();
     StateBlock<double> x(D, out.count);
     AlignedVector<double> unused(x.lanes()), evaluations(x.lanes(), 0.0);
-    for (std::size_t c = 0; c < D; ++c) {
-      fill_normals(prior[c], id, x.lanes(), 0, x.row(c), unused.data());
-      for (std::size_t l = 0; l < x.lanes(); ++l) x.row(c)[l] *= deviation;
+    if (exact) {
+      model->draw(options.seed, id, x);
+    } else {
+      place(id, x, unused.data());
+      StepNormals normals(noise, id, x.lanes(), workspace.normals);
+      Sampler::Observer observer;
+      const std::size_t T = sampler.grid().size();
+      StateBlock<double> seen;
+      if (options.trajectory) {
+        out.trajectory.resize(out.count * T * D);
+        seen.resize(D, x.lanes());
+        observer = [&](std::size_t i, ConstBlock at) {
+          copy<double>(at, seen);
+          model->standardisation().to_data(seen);
+          for (std::size_t l = 0; l < out.count; ++l) {
+            for (std::size_t c = 0; c < D; ++c) out.trajectory[(l * T + i) * D + c] = seen.row(c)[l];
+          }
+        };
+      }
+      out.whole = sampler.run(x, std::ref(normals), evaluations.data(), workspace, hooks, observer);
     }
-    StepNormals normals(noise, id, x.lanes(), workspace.normals);
-    out.whole = sampler.run(x, std::ref(normals), evaluations.data(), workspace, hooks);
     model->standardisation().to_data(x);
     out.values.resize(out.count * D);
     for (std::size_t l = 0; l < out.count; ++l) {
       for (std::size_t c = 0; c < D; ++c) out.values[l * D + c] = x.row(c)[l];
-      out.evaluations += evaluations[l];
+      out.evaluations += static_cast<std::uint64_t>(evaluations[l]);
     }
     return out;
   };
@@ -91,26 +137,28 @@ SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions
   SampleResult result;
   result.grid = sampler.grid();
   MomentTree tree(D);
-  double evaluations = 0;
   std::vector<double> column(kLeafPaths);
   const auto take = [&](const Finished& block) {
     if (!block.whole) result.interrupted = true;
     if (result.interrupted) return;
-    for (std::size_t start = 0; start < block.count; start += kLeafPaths) {
-      const std::size_t n = std::min(kLeafPaths, block.count - start);
+    for (std::size_t part = 0; part < block.count; part += kLeafPaths) {
+      const std::size_t n = std::min(kLeafPaths, block.count - part);
       std::vector<Moments> leaf(D);
       for (std::size_t c = 0; c < D; ++c) {
-        for (std::size_t l = 0; l < n; ++l) column[l] = block.values[(start + l) * D + c];
+        for (std::size_t l = 0; l < n; ++l) column[l] = block.values[(part + l) * D + c];
         leaf[c] = leaf_moments(column.data(), n);
       }
-      tree.add((block.first_id + start) / kLeafPaths, std::move(leaf));
+      tree.add((block.first_id + part) / kLeafPaths, std::move(leaf));
     }
     for (std::size_t l = 0; l < block.count; ++l) {
       const double* row = block.values.data() + l * D;
       if (!std::all_of(row, row + D, [](double v) { return std::isfinite(v); })) ++result.non_finite;
     }
-    if (sink) sink({block.first_id, block.count, D, block.values.data()});
-    evaluations += block.evaluations;
+    if (sink) {
+      sink({block.first_id, block.count, D, block.values.data(),
+            options.trajectory ? block.trajectory.data() : nullptr});
+    }
+    result.evaluations += block.evaluations;
     result.samples += block.count;
     hooks.report(result.samples, options.samples);
   };
@@ -131,7 +179,6 @@ SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions
                              tbb::make_filter<Finished, void>(tbb::filter_mode::serial_in_order, take));
   result.interrupted = result.interrupted || result.samples < options.samples;
   result.moments = tree.total();
-  if (result.samples) result.nfe = evaluations / static_cast<double>(result.samples);
   return result;
 }
 

@@ -39,12 +39,12 @@ class BlockAlgebra {
       std::fill_n(zero.data, zero.rows * zero.stride, 0.0);
       return result;
     }
-    const Evaluation e = evaluate(y, c);
+    const Vector g = diffusion(y, c);
     const double* noise = block(w.slot).data;
     if (sde_.diagonal_storage()) {
-      multiply_rows(block(e.diffusion), noise, block(result));
+      multiply_rows(block(g), noise, block(result));
     } else {
-      multiply_matrix(block(e.diffusion), noise, sde_.noises(), block(result));
+      multiply_matrix(block(g), noise, sde_.noises(), block(result));
     }
     return result;
   }
@@ -202,6 +202,18 @@ class BlockAlgebra {
     w_.times.resize(in_.x.lanes);
     for (std::size_t i = 0; i < in_.x.lanes; ++i) w_.times[i] = in_.t.lanes[i] + c * in_.h.lanes[i];
     return {0, w_.times.data()};
+  }
+
+  // Schemes for additive noise ask for it at times where they have no use for the drift.
+  Vector diffusion(Vector y, double c) {
+    const auto done = [&](const Evaluation& e) { return e.at == y && e.c == c; };
+    if (sde_.noise_kind() != NoiseKind::additive ||
+        std::any_of(evaluations_.begin(), evaluations_.end(), done)) {
+      return evaluate(y, c).diffusion;
+    }
+    const Vector g = take(sde_.diffusion_rows());
+    sde_.diffusion(stage_time(c), block(y), block(g), w_.sde);
+    return g;
   }
 
   Evaluation evaluate(Vector y, double c) {

@@ -28,6 +28,8 @@ cli::ToolInfo describe() {
       {"sde-sample model.h5 -N 10000 -o samples.h5", "ten thousand samples of a trained model"},
       {"sde-sample @two-moons --sampler heun --steps 30 --plot moons.png",
        "the probability flow of a known score"},
+      {"sde-sample model.h5 --sampler dpmpp_2m --steps 20 --grid karras --grid print",
+       "the times of the steps, and the noise at each"},
       {"sde-sample model.h5 --sampler rk45 --rtol 1e-4 --format csv -o -",
        "adaptive steps; a table on standard output"},
   };
@@ -35,33 +37,54 @@ cli::ToolInfo describe() {
   std::vector<std::string> names;
   for (const SamplerTraits& s : samplers()) {
     names.emplace_back(s.name);
-    std::string steps = s.default_steps
-                            ? fmt::format("; {} steps where not said, {} evaluation{} of the score each",
-                                          s.default_steps, s.evaluations, s.evaluations == 1 ? "" : "s")
-                            : std::string();
-    table.rows.emplace_back(s.name, s.summary + steps);
+    std::string text = s.summary;
+    if (*s.source) text += fmt::format(" ({})", s.source);
+    if (s.default_steps) text += fmt::format("; {} steps where not said", s.default_steps);
+    if (s.kind == SamplerKind::consistency || s.kind == SamplerKind::exact) {
+      text += fmt::format("; {} evaluations of the score", s.nfe);
+    } else {
+      text += fmt::format(", {} evaluations of the score, order {:g}", s.nfe, s.order);
+    }
+    table.rows.emplace_back(s.name, text);
   }
   info.tables = {table};
   info.schema = "sample";
   info.model_key = "/model";
   info.model_kinds = {config::DocumentKind::score, config::DocumentKind::sde};
-  std::vector<std::string> grids;
+  std::vector<std::string> grids, predictors, correctors;
   for (const auto& [name, value] : enum_names(GridType{})) grids.emplace_back(name);
+  for (const auto& [name, value] : enum_names(Predictor{})) predictors.emplace_back(name);
+  for (const auto& [name, value] : enum_names(Corrector{})) correctors.emplace_back(name);
+  grids.emplace_back("print");
   cli::Options& o = info.options;
   o.integer("samples", "/samples", "number of samples").letter('N').value_name("N").default_text("1000");
-  o.choice("sampler", "/sampler", names, "how noise becomes samples").default_text("euler_maruyama");
+  o.choice("sampler", "/sampler", names, "how noise becomes samples")
+      .default_text("exact for toy distributions, else euler_maruyama");
   o.integer("steps", "/steps", "steps of a sampler with a fixed grid").value_name("N");
-  o.choice("grid", "/grid", grids, "how the times of the steps are spaced").default_text("uniform");
+  o.choice("grid", "", grids,
+           "how the times of the steps are spaced (key /grid); print shows the times and ends, also after "
+           "another --grid")
+      .repeatable()
+      .default_text("the sampler's");
+  o.number("rho", "/rho", "exponent of the karras and exponential grids").value_name("RHO");
   o.number("eps", "/eps", "time at which sampling ends").value_name("T");
-  o.number("rtol", "/rtol", "rk45: relative tolerance, for every sample")
+  o.number("rtol", "/rtol", "rk45, tsit5: relative tolerance, for every sample")
       .value_name("TOL")
       .default_text("1e-5");
-  o.number("atol", "/atol", "rk45: absolute tolerance, for every sample")
+  o.number("atol", "/atol", "rk45, tsit5: absolute tolerance, for every sample")
       .value_name("TOL")
       .default_text("1e-5");
-  o.number("eta", "/eta", "ddim: part of the noise that is added back, 0 to 1")
+  o.number("eta", "/eta", "ddim, dpmpp_2m_sde: part of the noise that is added back, 0 to 1")
       .value_name("ETA")
-      .default_text("0");
+      .default_text("0 for ddim, else 1");
+  o.integer("order", "/order", "unipc: order of the predictor, 1 to 3").value_name("P").default_text("2");
+  o.choice("predictor", "/predictor", predictors, "pc: how a step is made").default_text("reverse_diffusion");
+  o.choice("corrector", "/corrector", correctors, "pc: what follows at each level").default_text("langevin");
+  o.number("snr", "/snr", "pc: signal to noise ratio of the corrector").value_name("R").default_text("0.16");
+  o.integer("corrector-steps", "/corrector_steps", "pc: corrector steps at each level")
+      .value_name("N")
+      .default_text("1");
+  o.flag("trajectory", "/trajectory", "store the states at all times of the grid too");
   return info;
 }
 

@@ -23,18 +23,25 @@ double output_bytes(std::uint64_t n, std::size_t dimension) {
   return static_cast<double>(n) * 8.0 * static_cast<double>(dimension + 1) + 20e3;
 }
 
-SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, std::uint64_t n)
+SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, std::uint64_t n,
+                       std::vector<double> grid)
     : context_(context), columns_(std::move(columns)) {
+  if (!grid.empty() && !stores(context)) {
+    fail(Status::usage, "--trajectory: trajectories are stored; give -o FILE");
+  }
   if (!stores(context)) return;
   io::SamplesLayout layout;
   layout.n = n;
   layout.columns = columns_;
+  layout.grid = std::move(grid);
   writer_ = std::make_unique<io::SamplesWriter>(context.output().path, context.output().form, layout,
                                                 context.provenance(), context.output().options());
 }
 
-void SampleSink::add(std::uint64_t first, std::span<const double> values) {
+void SampleSink::add(std::uint64_t first, std::span<const double> values,
+                     std::span<const double> trajectory) {
   if (writer_) writer_->write(first, values);
+  if (writer_ && !trajectory.empty()) writer_->write_trajectory(first, trajectory);
   const std::size_t room = kShown * columns_.size() - shown_.size();
   if (context_.plot().empty() || !room) return;
   shown_.insert(shown_.end(), values.begin(),
@@ -72,8 +79,9 @@ void SampleSink::draw(const std::string& model) const {
 }
 
 int SampleSink::finish(const SampleSummary& made) {
+  const double nfe = made.n ? static_cast<double>(made.evaluations) / static_cast<double>(made.n) : 0;
   if (writer_) {
-    writer_->nfe(made.nfe);
+    writer_->nfe(nfe);
     writer_->finish();
   }
   if (!context_.plot().empty()) draw(made.model);
@@ -83,12 +91,20 @@ int SampleSink::finish(const SampleSummary& made) {
     deviation.push_back(std::sqrt(m.variance()));
   }
   config::Summary summary;
-  summary.set("/kind", "sample").set("/n", made.n).set("/nfe", made.nfe).set("/seconds", made.seconds);
+  summary.set("/kind", "sample").set("/n", made.n);
+  // A count where every sample takes as many, else their mean.
+  if (made.n && made.evaluations % made.n == 0) {
+    summary.set("/nfe", made.evaluations / made.n);
+  } else {
+    summary.set("/nfe", nfe);
+  }
+  summary.set("/evaluations", made.evaluations).set("/seconds", made.seconds);
   summary.set("/sampler", made.sampler).set("/mean", mean).set("/std", deviation).set("/grid", made.grid);
   summary.set("/columns", columns_).set("/non_finite", made.non_finite).set("/seed", context_.seed());
+  if (made.entropy) summary.set("/entropy", *made.entropy);
   summary.set("/threads", context_.threads());
   std::string text = fmt::format("{}: {} samples by {}", made.model, made.n, made.sampler);
-  if (made.nfe > 0) text += fmt::format(", {:g} evaluations of the score each", made.nfe);
+  if (nfe > 0) text += fmt::format(", {:g} evaluations of the score each", nfe);
   text += fmt::format(", {:.3g} s\n  {:<12}  {:>14}  {:>14}\n", made.seconds, "", "mean", "std. deviation");
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     text += fmt::format("  {:<12}  {:>14.8g}  {:>14.8g}\n", columns_[i], mean[i], deviation[i]);

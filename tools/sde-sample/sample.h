@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,18 +20,22 @@ int sample_sde(cli::Context& context);
 struct SampleSummary {
   std::string model, sampler;
   std::uint64_t n = 0, non_finite = 0;
-  double nfe = 0, seconds = 0;
-  std::vector<Moments> moments;  // [D]
-  std::vector<double> grid;      // times of the sampler
+  std::uint64_t evaluations = 0;  // of the score, by all samples
+  double seconds = 0;
+  std::vector<Moments> moments;                  // [D]
+  std::vector<double> grid;                      // times of the sampler
+  std::optional<double> entropy = std::nullopt;  // of the model's distribution, where it is known
 };
 
 // Writes samples where -o was given, and keeps the first ones for a picture.
 class SampleSink {
  public:
-  SampleSink(cli::Context& context, std::vector<std::string> columns, std::uint64_t n);
+  // With the times of the grid, trajectories are written too.
+  SampleSink(cli::Context& context, std::vector<std::string> columns, std::uint64_t n,
+             std::vector<double> grid = {});
 
-  // [samples][D] from id `first` on; one call at a time.
-  void add(std::uint64_t first, std::span<const double> values);
+  // [samples][D] and [samples][T][D] (or nothing) from id `first` on; one call at a time.
+  void add(std::uint64_t first, std::span<const double> values, std::span<const double> trajectory = {});
   int finish(const SampleSummary& summary);
 
  private:

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 
+#include "config/archive.h"
 #include "config/locate.h"
 #include "config/score_files.h"
 #include "sample.h"
@@ -9,46 +11,80 @@
 
 namespace sde {
 
+namespace {
+
+// --grid print: the times of the steps and the noise at each.
+int print_grid(cli::Context& context, const Sampler& sampler, const NoiseProcess& process) {
+  const std::vector<double>& grid = sampler.grid();
+  if (!sampler.traits().default_steps) {
+    fail(Status::usage, "--grid print: {} has no grid", sampler.traits().name);
+  }
+  std::vector<double> sigma, lambda;
+  std::string text = fmt::format("{:>6}  {:<22} {:<14} {:<14} {:<14} {}\n", "step", "t", "a", "s",
+                                 "sigma = s/a", "lambda = ln(a/s)");
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    const bool data = grid[i] <= 0;
+    const double a = data ? 1 : process.signal(grid[i]), s = data ? 0 : process.noise(grid[i]);
+    sigma.push_back(s / a);
+    lambda.push_back(data ? INFINITY : process.half_log_snr(grid[i]));
+    text += fmt::format("{:>6}  {:<22.17g} {:<14.8g} {:<14.8g} {:<14.8g} {:.8g}\n", i, grid[i], a, s,
+                        sigma.back(), lambda.back());
+  }
+  config::Summary summary;
+  summary.set("/kind", "grid").set("/sampler", sampler.traits().name).set("/steps", grid.size() - 1);
+  summary.set("/grid", grid).set("/sigma", sigma).set("/lambda", lambda);
+  return context.finish(summary, text);
+}
+
+}  // namespace
+
 int sample_score(cli::Context& context) {
   SampleOptions options;
-  context.read(options);
+  config::read_options(context.config(), options);
+  bool print = false;
+  for (const std::string& name : context.values().list("grid")) {
+    print = print || name == "print";
+    for (const auto& [known, value] : enum_names(GridType{})) {
+      if (name == known) options.grid = value;
+    }
+  }
+  context.keep(options);
   const config::FoundScore found = config::find_score(context.config(), "/model", context.model());
   if (found.file && found.file->path() != context.model().argument) context.add_input(*found.file);
   const std::size_t D = found.columns.size();
   const auto sampler = config::locate(context.config(), "", [&] { return Sampler(found.model, options); });
   const SamplerTraits& traits = sampler.traits();
-  for (const char* name : {"rtol", "atol"}) {
-    if (context.values().has(name) && traits.default_steps) {
-      fail(Status::usage, "--{}: is for rk45, and the sampler is {}; leave it out", name, traits.name);
-    }
-  }
-  options.eps = sampler.grid().back();
-  if (traits.default_steps) options.steps = sampler.grid().size() - 1;
+  const std::size_t T = sampler.grid().size();
+  const std::optional<std::uint64_t> evaluations = sampler.evaluations();
+  options = sampler.options();
   context.keep(options);
+  if (print) return print_grid(context, sampler, found.model->process());
   if (context.dry_run()) {
     config::Plan plan;
     plan.paths = options.samples;
     plan.steps = options.steps.value_or(0);
     plan.memory_bytes = sampling_memory(*found.model, static_cast<unsigned>(context.threads()));
-    plan.output_bytes = stores(context) ? output_bytes(options.samples, D) : 0;
+    plan.output_bytes =
+        stores(context) ? output_bytes(options.samples, D * (1 + (options.trajectory ? T : 0))) : 0;
     plan.more = {{"sampler", fmt::format("{} ({})", traits.name, traits.summary)}};
-    if (traits.default_steps) {
-      plan.more.emplace_back("evaluations",
-                             fmt::format("{} of the score a sample", *options.steps * traits.evaluations));
-    }
+    if (evaluations)
+      plan.more.emplace_back("evaluations", fmt::format("{} of the score a sample", *evaluations));
     return context.print_plan(plan);
   }
 
-  SampleSink sink(context, found.columns, options.samples);
+  SampleSink sink(context, found.columns, options.samples,
+                  options.trajectory ? sampler.grid() : std::vector<double>());
   context.phase("sampling", "samples");
   const auto started = std::chrono::steady_clock::now();
   const auto add = [&](const SampleBlock& block) {
-    sink.add(block.first_id, std::span(block.values, block.samples * block.dimension));
+    const std::size_t values = block.samples * block.dimension;
+    sink.add(block.first_id, std::span(block.values, values),
+             std::span(block.trajectory, block.trajectory ? values * T : 0));
   };
   const SampleResult result = sample(found.model, options, 0, add, context.hooks());
   if (result.interrupted) context.check_stopped();
-  SampleSummary summary{found.name, traits.name, result.samples, result.non_finite,
-                        result.nfe, 0,           result.moments, result.grid};
+  SampleSummary summary{found.name, traits.name,    result.samples, result.non_finite,     result.evaluations,
+                        0,          result.moments, result.grid,    found.model->entropy()};
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   if (result.non_finite) {
     context.warn(fmt::format("{} of {} samples are not finite; try more steps, or another sampler",

@@ -16,7 +16,8 @@ namespace sde {
 int sample_sde(cli::Context& context) {
   SampleOptions options;
   context.read(options);
-  for (const char* name : {"sampler", "grid", "eps", "rtol", "atol", "eta"}) {
+  for (const char* name : {"sampler", "grid", "rho", "eps", "rtol", "atol", "eta", "order", "predictor",
+                           "corrector", "snr", "corrector-steps", "trajectory"}) {
     if (context.values().has(name)) {
       fail(Status::usage, "--{}: is for score models, and the model is an SDE; leave it out", name);
     }
