@@ -118,6 +118,17 @@ EOF
       .target == (if (.name | startswith("euler")) then 0.5 else 1 end) and .low - 0.01 <= .target and .target <= .high + 0.01)' convergence.json
 }
 
+@test "the nine standard problems show strong orders 1 and 3/2 and weak order 2, in each calculus" {
+  sde-bench convergence --all --method milstein --method sri1w1 --method dri1 --json >table.json
+  json '([.runs[].case] | unique | length) == 9 and all(.runs[]; .ok != false) and
+    all(.runs[] | select(.name | endswith(" strong order")); .ok) and
+    ([.runs[] | select(.name == "milstein strong order" and .calculus == "stratonovich")] | length) == 7 and
+    all(.runs[] | select(.case == "@stiffquad" or .case == "@linear") | select(.name == "sri1w1 strong order"); .value > 1.3) and
+    all(.runs[] | select(.case == "@noncommutative" and .name == "milstein strong order"); .value > 0.9) and
+    all(.runs[] | select(.case == "@noncommutative" and .name == "dri1 one-step weak order"); .value > 1.95)' table.json
+  run -2 sde-bench convergence --all @ou
+}
+
 @test "throughput measures, and an unknown suite or case is refused" {
   sde-bench throughput ou_em --json >throughput.json
   json '.kind == "bench" and .suite == "throughput" and (.runs | length) >= 1 and all(.runs[]; .value > 0 and has("unit"))' throughput.json

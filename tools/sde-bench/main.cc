@@ -24,8 +24,9 @@ cli::ToolInfo describe() {
   info.summary = "measure orders of convergence and rates, and check files";
   info.description =
       "SUITE convergence measures the strong and weak order of methods on the models named (or on three "
-      "standard "
-      "problems), with confidence intervals, and exits 1 where a claim is refuted. SUITE throughput measures "
+      "standard problems), with confidence intervals, and exits 1 where a claim is refuted; the weak order "
+      "also "
+      "from the exact moments of one step, without sampling. SUITE throughput measures "
       "random "
       "numbers and whole simulations (cases normals, normals_f32, ou_em, gbm_milstein, heston_em, "
       "lorenz_em). SUITE check "
@@ -34,6 +35,7 @@ cli::ToolInfo describe() {
                     {"CASE", "models (convergence), cases (throughput) or files (check)", false, true}};
   info.examples = {
       {"sde-bench convergence", "the orders of euler-maruyama, milstein and heun on three standard problems"},
+      {"sde-bench convergence --all", "the table of every method on nine standard problems"},
       {"sde-bench convergence @double-well --method milstein --plot order.png",
        "the order on a model of one's own"},
       {"sde-bench throughput ou_em --json", "path-steps a second on one thread"},
@@ -50,8 +52,9 @@ cli::ToolInfo describe() {
   o.integer("paths", "/paths", "number of paths")
       .letter('N')
       .value_name("N")
-      .default_text("65536 for convergence");
+      .default_text("65536 for convergence, 4096 with --all");
   o.number("confidence", "/confidence", "level of the intervals (convergence)");
+  o.flag("all", "/all", "every standard problem, method and calculus, quickly (convergence)");
   o.integer("repeats", "/repeats", "runs of which the best counts (throughput)");
   return info;
 }
@@ -69,6 +72,7 @@ std::string table_of(const std::vector<bench::Run>& runs, config::Summary& summa
     else
       entry.set_null("/ok");
     for (const auto& [key, value] : run.more) entry.set("/" + key, value);
+    if (!run.calculus.empty()) entry.set("/calculus", run.calculus);
     if (!run.note.empty()) entry.set("/note", run.note);
     summary.append("/runs", entry);
   }

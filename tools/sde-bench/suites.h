@@ -17,6 +17,7 @@ struct BenchOptions {
   std::vector<std::uint64_t> levels = ConvergenceOptions{}.steps;
   std::optional<std::uint64_t> paths;  // absent: the suite's own number
   double confidence = ConvergenceOptions{}.confidence;
+  bool all = false;  // every standard problem, method and calculus
   std::uint64_t repeats = 5;
   std::uint64_t seed = 0;
 
@@ -26,6 +27,7 @@ struct BenchOptions {
     v("levels", levels);
     v("paths", paths);
     v("confidence", confidence);
+    v("all", all);
     v("repeats", repeats);
     v("seed", seed);
   }
@@ -40,6 +42,7 @@ struct Run {
   std::optional<bool> ok;
   std::vector<std::pair<std::string, double>> more;  // further figures, by JSON key
   std::string note;
+  std::string calculus = {};  // of an order: "ito", "stratonovich", or "either"
 };
 
 struct Outcome {
