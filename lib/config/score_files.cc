@@ -12,10 +12,15 @@
 namespace sde::config {
 namespace {
 
+io::Shape shape_of(const nn::Parameter& p) {
+  if (!p.shape.empty()) return io::Shape(p.shape.begin(), p.shape.end());
+  return p.vector ? io::Shape{p.columns} : io::Shape{p.rows, p.columns};
+}
+
 io::NamedArray pack(const nn::Parameter& p, const std::string& suffix, const AlignedVector<float>& theta) {
   io::NamedArray array;
   array.name = p.name + suffix;
-  array.shape = p.vector ? io::Shape{p.columns} : io::Shape{p.rows, p.columns};
+  array.shape = shape_of(p);
   for (std::size_t i = 0; i < p.rows; ++i) {
     const auto row = theta.begin() + static_cast<std::ptrdiff_t>(p.offset + i * p.stride);
     array.values.insert(array.values.end(), row, row + static_cast<std::ptrdiff_t>(p.columns));
@@ -28,7 +33,7 @@ void unpack(const io::ModelFile& file, const std::vector<io::NamedArray>& arrays
             AlignedVector<float>& theta) {
   const io::NamedArray* array = file.find(arrays, p.name + suffix);
   if (!array) fail(Status::bad_data, "{}: {}/{}{}: is missing", name, group, p.name, suffix);
-  const io::Shape shape = p.vector ? io::Shape{p.columns} : io::Shape{p.rows, p.columns};
+  const io::Shape shape = shape_of(p);
   if (array->shape != shape) {
     fail(Status::bad_data, "{}: {}/{}{}: has shape [{}] where its configuration makes [{}]", name, group,
          p.name, suffix, fmt::join(array->shape, ","), fmt::join(shape, ","));

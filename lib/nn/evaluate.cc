@@ -10,6 +10,8 @@ namespace {
 constexpr std::size_t kChunk = 96;
 constexpr std::size_t kChunkWithTangents = 192;
 constexpr std::size_t kMostTangents = 32;  // at a time; with more, values are computed anew for every group
+// Large networks take fewer tangents at a time, so that those of the fewest lanes need no more numbers.
+constexpr std::size_t kMostTangentNumbers = std::size_t{1} << 24;
 }  // namespace
 
 static std::size_t chunk_lanes(std::size_t tangents, std::size_t lanes) {
@@ -18,8 +20,13 @@ static std::size_t chunk_lanes(std::size_t tangents, std::size_t lanes) {
   return std::min(std::max(chunk, kLaneQuantum), lanes);
 }
 
+std::size_t Network::tangents_at_once() const {
+  const std::size_t fit = kMostTangentNumbers / (value_rows_ * kLaneQuantum);
+  return std::min({kMostTangents, inputs_, std::max<std::size_t>(1, fit)});
+}
+
 std::size_t Network::memory_bytes(std::size_t lanes) const {
-  const std::size_t tangents = std::min(kMostTangents, inputs_);
+  const std::size_t tangents = tangents_at_once();
   return Frame<float>(*this, chunk_lanes(tangents, lanes), tangents, true, false).memory() * sizeof(float);
 }
 
@@ -78,8 +85,9 @@ template <class T>
 void Network::trace(const T* theta, Time<T> t, BlockView<const T> x, BlockView<T> y, T* trace,
                     Workspace<T>& workspace) const {
   std::fill_n(trace, x.lanes, T(0));
-  for (std::size_t first = 0; first < inputs_; first += kMostTangents) {
-    const std::size_t count = std::min(kMostTangents, inputs_ - first);
+  const std::size_t most = tangents_at_once();
+  for (std::size_t first = 0; first < inputs_; first += most) {
+    const std::size_t count = std::min(most, inputs_ - first);
     const auto before = [&](Frame<T>& frame, std::size_t, std::size_t n) {
       T* v = frame.tangent(1);
       std::fill_n(v, inputs_ * count * n, T(0));

@@ -1,17 +1,11 @@
 #include "nn/frame.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "nn/elementwise.h"
 #include "nn/gemm.h"
 
 namespace sde::nn {
-
-namespace {
-// Added to a variance before its root is taken (layer norm).
-constexpr double kNormEpsilon = 1e-5;
-}  // namespace
 
 template <class T>
 Frame<T>::Frame(const Network& network, std::size_t lanes, std::size_t tangents, bool slopes, bool gradients)
@@ -21,10 +15,10 @@ Frame<T>::Frame(const Network& network, std::size_t lanes, std::size_t tangents,
       keep_slopes_(slopes),
       keep_gradients_(gradients) {
   memory_ = network.value_rows_ * kLaneQuantum +
-            network.value_rows_ * lanes * (1 + (slopes ? 1 : 0) + tangents + (gradients ? 1 : 0)) +
-            round_up_lanes(network.fold_rows_) + lanes + kLaneQuantum +
-            4 * lanes * std::max<std::size_t>(1, tangents);
-  if (gradients) memory_ += round_up_lanes(network.widest_ + network.inputs_) * lanes;
+            network.value_rows_ * lanes * (1 + tangents + (gradients ? 1 : 0)) +
+            (slopes ? network.slope_rows_ * lanes : 0) + round_up_lanes(network.fold_rows_) + lanes +
+            kLaneQuantum + lanes * network.groups_;
+  if (gradients) memory_ += transposed_rows() * lanes + network.flipped_;
 }
 
 template <class T>
@@ -36,16 +30,35 @@ void Frame<T>::place(T* memory) {
     return from;
   };
   values_ = take(all);
-  if (keep_slopes_) slopes_ = take(all);
+  if (keep_slopes_) slopes_ = take(net_->slope_rows_ * lanes_);
   if (tangent_count_) tangents_ = take(all * tangent_count_);
   if (keep_gradients_) {
     gradients_ = take(all);
-    transposed_ = take(round_up_lanes(net_->widest_ + net_->inputs_) * lanes_);
+    transposed_ = take(transposed_rows() * lanes_);
+    flipped_ = take(net_->flipped_);
   }
   uniform_values_ = take(net_->value_rows_ * kLaneQuantum);
   fold_ = take(round_up_lanes(net_->fold_rows_));
   time_ = take(lanes_ + kLaneQuantum);
-  row_ = take(4 * lanes_ * std::max<std::size_t>(1, tangent_count_));
+  inverse_ = take(net_->groups_ * lanes_);
+}
+
+template <class T>
+static void put(const T* from, std::size_t n, T* to, bool accumulate) {
+  for (std::size_t i = 0; i < n; ++i) to[i] = accumulate ? to[i] + from[i] : from[i];
+}
+
+template <class T>
+Convolution<T> Frame<T>::convolution(const Layer& layer, const T* theta) const {
+  const Parameter& weight = net_->parameters_[layer.weight];
+  return {layer.image,   weight.rows, layer.window, theta + weight.offset,
+          weight.stride, layer.pixel, weight.rows};
+}
+
+template <class T>
+std::pair<std::size_t, std::size_t> Frame<T>::joined_rows(const Layer& layer, std::size_t n) const {
+  const std::size_t pixels = layer.image.pixels();
+  return {net_->values_[layer.in[0]].rows / pixels * n, net_->values_[layer.in[1]].rows / pixels * n};
 }
 
 template <class T>
@@ -143,125 +156,196 @@ template <class T>
 void Frame<T>::forward(const T* theta) {
   if (!uniform_) features(theta, time_, lanes_, value(0));
   for (const Layer& layer : net_->layers_) {
-    switch (layer.kind) {
-      case Network::Kind::linear:
-        if (!is_uniform(layer.out)) linear(layer, theta);
-        break;
-      case Network::Kind::norm:
-        norm(layer);
-        break;
-      case Network::Kind::add: {
-        const T *a = value(layer.in[0]), *b = value(layer.in[1]);
-        T* out = value(layer.out);
-        const std::size_t n = net_->values_[layer.out].rows * lanes_;
-        for (std::size_t i = 0; i < n; ++i) out[i] = a[i] + b[i];
-      }
+    if (layer.kind == Network::Kind::linear) {
+      if (!is_uniform(layer.out)) linear(layer, theta);
+    } else if (layer.kind == Network::Kind::norm) {
+      norm(layer);
+    } else {
+      combine(layer, theta, value(layer.in[0]), value(layer.in[1]), lanes_, true, value(layer.out));
     }
   }
 }
 
-// Layer norm over the rows of each lane (Ba, Kiros & Hinton 2016). The normalised value is kept in the slope
-// of the output, the inverse deviation of each lane behind row_.
+// The layers that are linear in x: the same on values, with the bias, and on tangents, without.
+template <class T>
+void Frame<T>::combine(const Layer& layer, const T* theta, const T* a, const T* b, std::size_t n, bool bias,
+                       T* out) {
+  const ImageShape& image = layer.image;
+  switch (layer.kind) {
+    case Network::Kind::add: {
+      const std::size_t count = net_->values_[layer.out].rows * n;
+      for (std::size_t i = 0; i < count; ++i) out[i] = a[i] + b[i];
+      break;
+    }
+    case Network::Kind::convolution:
+      convolve(convolution(layer, theta), bias ? theta + net_->parameters_[layer.bias].offset : nullptr, a, n,
+               out);
+      break;
+    case Network::Kind::windows:
+      planes_to_windows(image, a, n, round_up_lanes(9 * image.channels), out);
+      break;
+    case Network::Kind::halve:
+      halve(image, a, n, out);
+      break;
+    case Network::Kind::enlarge:
+      enlarge(image, a, n, out);
+      break;
+    case Network::Kind::planes:
+      pixels_to_planes(image, a, n, out);
+      break;
+    case Network::Kind::join: {
+      const auto [first, second] = joined_rows(layer, n);
+      for (std::size_t p = 0; p < image.pixels(); ++p) {
+        T* const to = out + p * (first + second);
+        std::copy_n(a + p * first, first, to);
+        std::copy_n(b + p * second, second, to + first);
+      }
+      break;
+    }
+    case Network::Kind::linear:
+    case Network::Kind::norm:
+      break;
+  }
+}
+
+// Passes gradient(out) of such a layer on to its inputs.
+template <class T>
+void Frame<T>::combine_backward(const Layer& layer, const T* theta, T* into, std::vector<char>& seen,
+                                bool with_input) {
+  const std::size_t L = lanes_, v = layer.in[0];
+  const ImageShape& image = layer.image;
+  const T* d = gradient(layer.out);
+  const bool add = seen[v] != 0;
+  switch (layer.kind) {
+    case Network::Kind::add:
+      for (const std::size_t in : layer.in) {
+        T* to = gradient(in);
+        const std::size_t n = net_->values_[layer.out].rows * L;
+        for (std::size_t i = 0; i < n; ++i) to[i] = seen[in] ? to[i] + d[i] : d[i];
+        seen[in] = 1;
+      }
+      break;
+    case Network::Kind::convolution: {
+      const Parameter &weight = net_->parameters_[layer.weight], &bias = net_->parameters_[layer.bias];
+      const Convolution<T> c = convolution(layer, theta);
+      convolve_gradient(c, value(v), d, L, into + weight.offset, into + bias.offset, transposed_);
+      if (v == net_->windows_ && !with_input) return;
+      convolve_transposed(c, d, L, gradient(v), add, flipped_);
+      break;
+    }
+    case Network::Kind::windows:
+      if (!with_input) return;
+      std::fill_n(gradient(v), image.rows() * L, T(0));
+      add_windows_to_planes(image, d, L, round_up_lanes(9 * image.channels), gradient(v));
+      break;
+    case Network::Kind::halve:
+      halve_backward(image, d, L, gradient(v), add);
+      break;
+    case Network::Kind::enlarge:
+      enlarge_backward(image, d, L, gradient(v), add);
+      break;
+    case Network::Kind::planes:
+      planes_to_pixels(image, d, L, gradient(v), add);
+      break;
+    case Network::Kind::join: {
+      const auto [first, second] = joined_rows(layer, L);
+      const std::size_t w = layer.in[1];
+      for (std::size_t p = 0; p < image.pixels(); ++p) {
+        const T* const from = d + p * (first + second);
+        put(from, first, gradient(v) + p * first, add);
+        put(from + first, second, gradient(w) + p * second, seen[w] != 0);
+      }
+      seen[w] = 1;
+      break;
+    }
+    case Network::Kind::linear:
+    case Network::Kind::norm:
+      break;
+  }
+  seen[v] = 1;
+}
+
+// Its slopes are the normalised value, what the activation has, and the inverse deviations.
+template <class T>
+NormForward<T> Frame<T>::norm_of(const Layer& layer) {
+  const std::size_t rows = layer.shape.rows();
+  NormForward<T> p;
+  p.shape = layer.shape;
+  p.lanes = lanes_;
+  p.x = value(layer.in[0]);
+  p.film_lanes = !is_uniform(layer.in[1]);
+  p.film_stride = p.film_lanes ? lanes_ : kLaneQuantum;
+  p.gain = value(layer.in[1]);
+  p.shift = p.gain + layer.shape.channels * p.film_stride;
+  p.y = value(layer.out);
+  p.normalised = keep_slopes_ ? slope(layer.out) : nullptr;
+  p.inverse = inverse_;
+  if (keep_slopes_)
+    p.inverse = p.normalised + (layer.activation == Activation::identity ? 1 : 2) * rows * lanes_;
+  return p;
+}
+
 template <class T>
 void Frame<T>::norm(const Layer& layer) {
-  const std::size_t rows = net_->values_[layer.out].rows, L = lanes_;
-  const T* x = value(layer.in[0]);
-  T *out = value(layer.out), *mean = row_, *inverse = row_ + L;
-  const T scale = T(1) / static_cast<T>(rows);
-  std::fill_n(mean, 2 * L, T(0));
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t l = 0; l < L; ++l) mean[l] += x[i * L + l];
-  }
-  for (std::size_t l = 0; l < L; ++l) mean[l] *= scale;
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t l = 0; l < L; ++l) {
-      const T c = x[i * L + l] - mean[l];
-      inverse[l] += c * c;
-    }
-  }
-  for (std::size_t l = 0; l < L; ++l) inverse[l] = T(1) / std::sqrt(inverse[l] * scale + T(kNormEpsilon));
-  const T *gain = value(layer.in[1]), *shift = gain + rows * (is_uniform(layer.in[1]) ? kLaneQuantum : L);
-  for (std::size_t i = 0; i < rows; ++i) {
-    T* y = out + i * L;
-    for (std::size_t l = 0; l < L; ++l) y[l] = (x[i * L + l] - mean[l]) * inverse[l];
-    if (keep_slopes_) std::copy_n(y, L, slope(layer.out) + i * L);
-    if (is_uniform(layer.in[1])) {
-      const T g = T(1) + gain[i * kLaneQuantum], s = shift[i * kLaneQuantum];
-      for (std::size_t l = 0; l < L; ++l) y[l] = y[l] * g + s;
-    } else {
-      for (std::size_t l = 0; l < L; ++l) y[l] = y[l] * (T(1) + gain[i * L + l]) + shift[i * L + l];
-    }
-  }
+  const NormForward<T> p = norm_of(layer);
+  normalise(p);
+  if (layer.activation == Activation::identity) return;
+  const std::size_t rows = p.shape.rows();
+  activate(layer.activation, BlockView<T>{p.y, rows, lanes_, lanes_},
+           keep_slopes_ ? p.normalised + rows * lanes_ : nullptr);
 }
 
-// The inverse deviation is recovered from the input, whose normalised form is kept; the derivative of the
-// norm is symmetric, so that one function serves both modes: out = inverse (d - mean(d) - n mean(n d)).
 template <class T>
-static void norm_derivative(const T* x, const T* n, std::size_t rows, std::size_t lanes, const T* d,
-                            std::size_t ld, T* out, T* scratch, bool accumulate) {
-  T *inverse = scratch, *mean = scratch + lanes, *product = scratch + 2 * lanes;
-  const T scale = T(1) / static_cast<T>(rows);
-  std::fill_n(scratch, 3 * lanes, T(0));
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t l = 0; l < lanes; ++l) mean[l] += x[i * lanes + l];
-  }
-  for (std::size_t l = 0; l < lanes; ++l) mean[l] *= scale;
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t l = 0; l < lanes; ++l) {
-      const T c = x[i * lanes + l] - mean[l];
-      inverse[l] += c * c;
-    }
-  }
-  for (std::size_t l = 0; l < lanes; ++l) inverse[l] = T(1) / std::sqrt(inverse[l] * scale + T(kNormEpsilon));
-  std::fill_n(mean, lanes, T(0));
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t l = 0; l < lanes; ++l) {
-      mean[l] += d[i * ld + l];
-      product[l] += d[i * ld + l] * n[i * lanes + l];
-    }
-  }
-  for (std::size_t l = 0; l < lanes; ++l) {
-    mean[l] *= scale;
-    product[l] *= scale;
-  }
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t l = 0; l < lanes; ++l) {
-      const T g = inverse[l] * (d[i * ld + l] - mean[l] - n[i * lanes + l] * product[l]);
-      T& to = out[i * ld + l];
-      to = accumulate ? to + g : g;
-    }
-  }
+NormDerivative<T> Frame<T>::derivative_of(const NormForward<T>& p) {
+  NormDerivative<T> q;
+  q.shape = p.shape;
+  q.lanes = q.stride = lanes_;
+  q.normalised = p.normalised;
+  q.inverse = p.inverse;
+  q.gain = p.gain;
+  q.film_stride = p.film_stride;
+  q.film_lanes = p.film_lanes;
+  return q;
 }
 
 template <class T>
 void Frame<T>::norm_push(const Layer& layer) {
-  const std::size_t rows = net_->values_[layer.out].rows, ld = lanes_ * tangent_count_;
-  const bool uniform = is_uniform(layer.in[1]);
-  const T* gain = value(layer.in[1]);
+  const NormForward<T> p = norm_of(layer);
+  NormDerivative<T> q = derivative_of(p);
+  const std::size_t ld = lanes_ * tangent_count_, rows = p.shape.rows();
+  q.stride = ld;
+  q.gain_after = true;
   for (std::size_t k = 0; k < tangent_count_; ++k) {
-    T* out = tangent(layer.out) + k * lanes_;
-    norm_derivative<T>(value(layer.in[0]), slope(layer.out), rows, lanes_, tangent(layer.in[0]) + k * lanes_,
-                       ld, out, row_, false);
-    for (std::size_t i = 0; i < rows; ++i) {
-      for (std::size_t l = 0; l < lanes_; ++l) {
-        out[i * ld + l] *= T(1) + (uniform ? gain[i * kLaneQuantum] : gain[i * lanes_ + l]);
-      }
-    }
+    q.d = tangent(layer.in[0]) + k * lanes_;
+    q.out = tangent(layer.out) + k * lanes_;
+    normalise_derivative(q);
   }
+  if (layer.activation != Activation::identity)
+    scale_by(tangent(layer.out), p.normalised + rows * lanes_, rows, ld, lanes_);
 }
 
 template <class T>
-void Frame<T>::norm_backward(const Layer& layer, bool first, bool first_film) {
-  const std::size_t rows = net_->values_[layer.out].rows, L = lanes_;
-  const T *gain = value(layer.in[1]), *n = slope(layer.out);
-  T *d = gradient(layer.out), *film = gradient(layer.in[1]);
-  for (std::size_t i = 0; i < rows * L; ++i) {
-    const T dg = d[i] * n[i];
-    film[i] = first_film ? dg : film[i] + dg;
-    film[rows * L + i] = first_film ? d[i] : film[rows * L + i] + d[i];
-    d[i] *= T(1) + gain[i];
-  }
-  norm_derivative<T>(value(layer.in[0]), n, rows, L, d, L, gradient(layer.in[0]), row_, !first);
+void Frame<T>::norm_backward(const Layer& layer, std::vector<char>& seen) {
+  const NormForward<T> p = norm_of(layer);
+  const std::size_t rows = p.shape.rows(), film = layer.in[1];
+  T* d = gradient(layer.out);
+  if (layer.activation != Activation::identity)
+    scale_by(d, static_cast<const T*>(p.normalised + rows * lanes_), rows, lanes_, lanes_);
+  FilmGradient<T> f;
+  f.shape = p.shape;
+  f.lanes = lanes_;
+  f.normalised = p.normalised;
+  f.d = d;
+  f.gain = gradient(film);
+  f.shift = f.gain + p.shape.channels * lanes_;
+  f.accumulate = seen[film] != 0;
+  film_gradient(f);
+  NormDerivative<T> q = derivative_of(p);
+  q.d = d;
+  q.out = gradient(layer.in[0]);
+  q.accumulate = seen[layer.in[0]] != 0;
+  normalise_derivative(q);
+  seen[film] = seen[layer.in[0]] = 1;
 }
 
 template <class T>
@@ -269,14 +353,13 @@ void Frame<T>::push(const T* theta) {
   const std::size_t ld = lanes_ * tangent_count_;
   for (const Layer& layer : net_->layers_) {
     if (net_->values_[layer.out].time_only) continue;
-    const std::size_t rows = net_->values_[layer.out].rows;
     T* out = tangent(layer.out);
     if (layer.kind == Network::Kind::norm) {
       norm_push(layer);
-    } else if (layer.kind == Network::Kind::add) {
-      const T *a = tangent(layer.in[0]), *b = tangent(layer.in[1]);
-      for (std::size_t i = 0; i < rows * ld; ++i) out[i] = a[i] + b[i];
+    } else if (layer.kind != Network::Kind::linear) {
+      combine(layer, theta, tangent(layer.in[0]), tangent(layer.in[1]), ld, false, out);
     } else {
+      const std::size_t rows = net_->values_[layer.out].rows;
       const Parameter& weight = net_->parameters_[layer.weight];
       const std::size_t v = layer.joined ? layer.in[1] : layer.in[0];
       multiply({.m = rows,
@@ -347,22 +430,12 @@ void Frame<T>::backward(const T* theta, T* into, bool with_input) {
   std::vector<char> seen(net_->values_.size(), 0);  // whether a gradient has been written yet
   for (std::size_t k = net_->layers_.size(); k-- > 0;) {
     const Layer& layer = net_->layers_[k];
-    switch (layer.kind) {
-      case Network::Kind::linear:
-        linear_backward(layer, theta, into, seen, with_input);
-        break;
-      case Network::Kind::norm:
-        norm_backward(layer, !seen[layer.in[0]], !seen[layer.in[1]]);
-        seen[layer.in[0]] = seen[layer.in[1]] = 1;
-        break;
-      case Network::Kind::add:
-        for (const std::size_t v : layer.in) {
-          const T* d = gradient(layer.out);
-          T* to = gradient(v);
-          const std::size_t n = net_->values_[layer.out].rows * lanes_;
-          for (std::size_t i = 0; i < n; ++i) to[i] = seen[v] ? to[i] + d[i] : d[i];
-          seen[v] = 1;
-        }
+    if (layer.kind == Network::Kind::linear) {
+      linear_backward(layer, theta, into, seen, with_input);
+    } else if (layer.kind == Network::Kind::norm) {
+      norm_backward(layer, seen);
+    } else {
+      combine_backward(layer, theta, into, seen, with_input);
     }
   }
   if (net_->classes_) class_backward(into);

@@ -1,6 +1,8 @@
 // One network on one chunk of lanes: where its values are in memory, and the loops over its layers.
 #pragma once
 
+#include <utility>
+
 #include "nn/network.h"
 
 namespace sde::nn {
@@ -19,7 +21,7 @@ class Frame {
   T* value(std::size_t v) {
     return is_uniform(v) ? at(uniform_values_, v, kLaneQuantum) : at(values_, v, lanes_);
   }
-  T* slope(std::size_t v) { return at(slopes_, v, lanes_); }
+  T* slope(std::size_t v) { return slopes_ + net_->values_[v].slope_offset * lanes_; }
   T* tangent(std::size_t v) { return at(tangents_, v, lanes_ * tangent_count_); }
   T* gradient(std::size_t v) { return at(gradients_, v, lanes_); }
   T* time() { return time_; }
@@ -52,7 +54,16 @@ class Frame {
   void linear(const Layer& layer, const T* theta);
   void norm(const Layer& layer);
   void norm_push(const Layer& layer);
-  void norm_backward(const Layer& layer, bool first, bool first_film);
+  void norm_backward(const Layer& layer, std::vector<char>& seen);
+  NormForward<T> norm_of(const Layer& layer);
+  NormDerivative<T> derivative_of(const NormForward<T>& p);
+  void combine(const Layer& layer, const T* theta, const T* a, const T* b, std::size_t n, bool bias, T* out);
+  void combine_backward(const Layer& layer, const T* theta, T* into, std::vector<char>& seen,
+                        bool with_input);
+  Convolution<T> convolution(const Layer& layer, const T* theta) const;
+  // Numbers of a pixel of the two inputs of a join.
+  std::pair<std::size_t, std::size_t> joined_rows(const Layer& layer, std::size_t n) const;
+  std::size_t transposed_rows() const { return round_up_lanes(net_->widest_ + net_->inputs_) + kLaneQuantum; }
   void linear_backward(const Layer& layer, const T* theta, T* into, std::vector<char>& seen, bool with_input);
 
   const Network* net_;
@@ -62,7 +73,7 @@ class Frame {
   std::int32_t label_ = kNoClass;
   T *values_ = nullptr, *slopes_ = nullptr, *tangents_ = nullptr, *gradients_ = nullptr,
     *uniform_values_ = nullptr;
-  T *fold_ = nullptr, *time_ = nullptr, *transposed_ = nullptr, *row_ = nullptr;
+  T *fold_ = nullptr, *time_ = nullptr, *transposed_ = nullptr, *flipped_ = nullptr, *inverse_ = nullptr;
 };
 
 }  // namespace sde::nn

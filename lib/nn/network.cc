@@ -9,9 +9,10 @@
 
 namespace sde::nn {
 
-std::size_t Network::add_value(std::size_t rows, bool time_only) {
-  values_.push_back({rows, value_rows_, time_only});
+std::size_t Network::add_value(std::size_t rows, bool time_only, std::size_t slope_rows) {
+  values_.push_back({rows, value_rows_, time_only, slope_rows, slope_rows_});
   value_rows_ += rows;
+  slope_rows_ += slope_rows;
   widest_ = std::max(widest_, rows);
   return values_.size() - 1;
 }
@@ -38,24 +39,58 @@ std::size_t Network::add_linear(const std::string& name, std::size_t in, std::si
     Parameter weight{.name = name + "/W", .rows = rows, .columns = layer.columns};
     weight.deviation = zero ? 0 : 1 / std::sqrt(static_cast<double>(layer.columns));
     layer.weight = add_parameter(std::move(weight));
+    flops_ += 2.0 * static_cast<double>(rows) * static_cast<double>(layer.columns);
   }
   layer.bias = add_parameter({.name = name + "/b", .rows = 1, .columns = rows, .vector = true});
-  layer.out = add_value(rows, values_[in].time_only && !joined);
+  layer.out =
+      add_value(rows, values_[in].time_only && !joined, activation == Activation::identity ? 0 : rows);
   layer.fold = fold_rows_;
   fold_rows_ += rows;
   layers_.push_back(layer);
   return layer.out;
 }
 
-std::size_t Network::add_norm(const std::string& name, std::size_t in) {
-  const std::size_t rows = values_[in].rows;
+// What is kept: the normalised value, the slope of the activation, the inverse deviation of each group.
+std::size_t Network::add_norm(const std::string& name, std::size_t in, const NormShape& shape,
+                              std::size_t film, Activation activation) {
   Layer layer;
   layer.kind = Kind::norm;
   layer.in[0] = in;
-  layer.in[1] = add_linear(name, 0, 2 * rows, Activation::identity, true);
-  layer.out = add_value(rows, false);
+  layer.in[1] = add_linear(name, film, 2 * shape.channels, Activation::identity, true);
+  layer.shape = shape;
+  layer.activation = activation;
+  groups_ = std::max(groups_, shape.groups);
+  const std::size_t slopes = activation == Activation::identity ? 0 : shape.rows();
+  layer.out = add_value(shape.rows(), false, shape.rows() + slopes + shape.groups);
   layers_.push_back(layer);
   return layer.out;
+}
+
+std::size_t Network::add_sum(std::size_t a, std::size_t b) {
+  Layer layer;
+  layer.kind = Kind::add;
+  layer.in[0] = a;
+  layer.in[1] = b;
+  layer.out = add_value(values_[a].rows, false);
+  layers_.push_back(layer);
+  return layer.out;
+}
+
+std::size_t Network::add_residual_mlp(std::size_t time) {
+  const std::size_t width = options_.hidden.front();
+  std::size_t h = add_linear("input", time, width, Activation::identity, false, true);
+  for (std::size_t i = 0; i < options_.hidden.size(); ++i) {
+    if (options_.hidden[i] != width) {
+      fail(Status::usage, "/network/hidden: residual blocks must all have one width (got {} and {})", width,
+           options_.hidden[i]);
+    }
+    const std::string name = "block" + std::to_string(i);
+    const std::size_t n = add_norm(name + "/norm", h, {1, width, 1});
+    const std::size_t u = add_linear(name + "/up", n, width, options_.activation);
+    h = add_sum(h, add_linear(name + "/down", u, width, Activation::identity, true));
+  }
+  h = add_norm("output/norm", h, {1, width, 1});
+  return add_linear("output", h, outputs_, Activation::identity, true);
 }
 
 Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t outputs, std::size_t classes)
@@ -80,36 +115,22 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
   if (classes > 1'000'000) fail(Status::usage, "/classes: at most 1000000 (got {})", classes);
   const std::size_t time = add_value(features_ + label, true);
   add_value(inputs, false);
-  std::size_t h;
-  if (options.type == NetworkType::mlp) {
-    h = time;
-    for (std::size_t i = 0; i < options.hidden.size(); ++i) {
-      h = add_linear("layer" + std::to_string(i), h, options.hidden[i], options.activation, false, i == 0);
-    }
-  } else {
-    const std::size_t width = options.hidden.front();
-    h = add_linear("input", time, width, Activation::identity, false, true);
-    for (std::size_t i = 0; i < options.hidden.size(); ++i) {
-      if (options.hidden[i] != width) {
-        fail(Status::usage, "/network/hidden: residual blocks must all have one width (got {} and {})", width,
-             options.hidden[i]);
+  switch (options.type) {
+    case NetworkType::mlp: {
+      std::size_t h = time;
+      for (std::size_t i = 0; i < options.hidden.size(); ++i) {
+        h = add_linear("layer" + std::to_string(i), h, options.hidden[i], options.activation, false, i == 0);
       }
-      const std::string name = "block" + std::to_string(i);
-      const std::size_t n = add_norm(name + "/norm", h);
-      const std::size_t u = add_linear(name + "/up", n, width, options.activation);
-      const std::size_t v = add_linear(name + "/down", u, width, Activation::identity, true);
-      Layer add;
-      add.kind = Kind::add;
-      add.in[0] = h;
-      add.in[1] = v;
-      h = add.out = add_value(width, false);
-      layers_.push_back(add);
+      output_ =
+          add_linear("layer" + std::to_string(options.hidden.size()), h, outputs, Activation::identity, true);
+      break;
     }
-    h = add_norm("output/norm", h);
+    case NetworkType::resmlp:
+      output_ = add_residual_mlp(time);
+      break;
+    case NetworkType::unet:
+      output_ = add_unet(time);
   }
-  output_ = add_linear(
-      options.type == NetworkType::mlp ? "layer" + std::to_string(options.hidden.size()) : "output", {h},
-      outputs, Activation::identity, true);
   if (classes) {
     embedding_ =
         add_parameter({.name = "class_embedding/W", .rows = classes + 1, .columns = label, .deviation = 1});
@@ -127,15 +148,6 @@ std::size_t Network::weights() const {
   std::size_t n = 0;
   for (const Parameter& p : parameters_) {
     if (p.trained) n += p.rows * p.columns;
-  }
-  return n;
-}
-
-double Network::flops() const {
-  double n = 0;
-  for (const Parameter& p : parameters_) {
-    if (p.trained && !p.vector && !(classes_ && &p == &parameters_[embedding_]))
-      n += 2.0 * static_cast<double>(p.rows) * static_cast<double>(p.columns);
   }
   return n;
 }

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "base/block.h"
+#include "nn/image.h"
+#include "nn/norm.h"
 #include "nn/options.h"
 
 namespace sde::nn {
@@ -25,6 +27,8 @@ struct Parameter {
   bool trained = true;   // false: fixed when the network is made (frequencies)
   bool vector = false;   // a bias: stored as one dimension
   double deviation = 0;  // of its normal initial values; 0: zeros
+  std::vector<std::size_t> shape =
+      {};  // of the array in files; empty: [rows, columns], or [columns] for vectors
 };
 
 inline constexpr std::int32_t kNoClass = -1;
@@ -66,7 +70,7 @@ class Network {
   std::size_t size() const { return size_; }             // of theta, padding included
   std::size_t trained_size() const { return trained_; }  // the first part of theta; the rest is fixed
   std::size_t weights() const;                           // numbers that training moves, without padding
-  double flops() const;                                  // of one evaluation of one lane
+  double flops() const { return flops_; }                // of one evaluation of one lane
 
   // Of the f32 workspace for blocks of `lanes`, with tangents.
   std::size_t memory_bytes(std::size_t lanes) const;
@@ -96,36 +100,59 @@ class Network {
   friend class Tape;
 
   struct Value {
-    std::size_t rows = 0, offset = 0;  // offset: rows of the values before it
-    bool time_only = false;            // does not depend on x
+    std::size_t rows = 0, offset = 0;              // offset: rows of the values before it
+    bool time_only = false;                        // does not depend on x
+    std::size_t slope_rows = 0, slope_offset = 0;  // of what is kept for derivatives
   };
-  enum class Kind { linear, norm, add };
+  enum class Kind { linear, norm, add, windows, convolution, halve, enlarge, join, planes };
   struct Layer {
     Kind kind;
     std::size_t out;
     // linear: out = act(bias + weight in[0]), or in[0] and the rows of in[1] after it where `joined` (values
-    // 0 and 1, side by side in memory); norm: out = normalised(in[0]) (1 + gain) + shift, gain and shift the
-    // halves of in[1]; add: out = in[0] + in[1].
+    // 0 and 1, side by side in memory); norm: out = act(normalised(in[0]) (1 + gain) + shift), gain and shift
+    // the halves of in[1]; add: out = in[0] + in[1]; the others are those of nn/image.h, planes being
+    // pixels_to_planes and join the channels of in[0] and of in[1] pixel by pixel.
     std::size_t in[2] = {0, 0};
     bool joined = false;
     std::size_t columns = 0;  // linear: rows of its input; 0: bias alone
     std::size_t weight = 0, bias = 0;
     Activation activation = Activation::identity;
     std::size_t fold = 0;  // linear: where its bias with the terms of time is kept
+    NormShape shape = {};
+    ImageShape image = {};              // of in[0]
+    std::size_t window = 3, pixel = 0;  // convolution: size of its window, rows of a pixel of in[0]
   };
 
-  std::size_t add_value(std::size_t rows, bool time_only);
+  std::size_t tangents_at_once() const;  // that a trace takes
+  std::size_t add_value(std::size_t rows, bool time_only, std::size_t slope_rows = 0);
   std::size_t add_parameter(Parameter p);
   std::size_t add_linear(const std::string& name, std::size_t in, std::size_t rows, Activation activation,
                          bool zero = false, bool joined = false);
-  std::size_t add_norm(const std::string& name, std::size_t in);
+  // out = act(normalised(in) (1 + gain) + shift), gain and shift affine in value `film`.
+  std::size_t add_norm(const std::string& name, std::size_t in, const NormShape& shape, std::size_t film = 0,
+                       Activation activation = Activation::identity);
+  std::size_t add_sum(std::size_t a, std::size_t b);
+  // Layers on images, in unet.cc.
+  struct Image {
+    std::size_t value;
+    ImageShape shape;
+  };
+  std::size_t add_residual_mlp(std::size_t time);
+  std::size_t add_unet(std::size_t time);
+  Image add_image_layer(Kind kind, const Image& in, const ImageShape& out);
+  Image add_convolution(const std::string& name, const Image& in, std::size_t channels, std::size_t window,
+                        bool zero);
+  Image add_block(const std::string& name, const Image& in, std::size_t channels, std::size_t film);
 
   NetworkOptions options_;
   std::size_t inputs_ = 0, outputs_ = 0, classes_ = 0, size_ = 0, trained_ = 0;
   std::vector<Parameter> parameters_;
   std::vector<Value> values_;  // 0: time features (perhaps no rows) and the class's row, 1: x
   std::vector<Layer> layers_;
-  std::size_t value_rows_ = 0, widest_ = 0, fold_rows_ = 0, output_ = 0;
+  std::size_t value_rows_ = 0, slope_rows_ = 0, widest_ = 0, fold_rows_ = 0, flipped_ = 0, groups_ = 0,
+              output_ = 0;
+  std::size_t windows_ = 0;  // value: the windows of an image, if there is one
+  double flops_ = 0;
   std::size_t features_ = 0, frequency_ = 0, embedding_ = 0;  // rows of time; parameters
 };
 

@@ -43,20 +43,25 @@ struct TimeEmbeddingOptions {
   }
 };
 
-enum class NetworkType { mlp, resmlp };
+enum class NetworkType { mlp, resmlp, unet };
 constexpr auto enum_names(NetworkType) {
   using enum NetworkType;
-  return std::array{std::pair{"mlp", mlp}, std::pair{"resmlp", resmlp}};
+  return std::array{std::pair{"mlp", mlp}, std::pair{"resmlp", resmlp}, std::pair{"unet", unet}};
 }
 
 struct NetworkOptions {
   // mlp: one layer for each width of `hidden`. resmlp: one residual block for each, x + W2 act(W1 n(x) + b1)
   // + b2 with n a layer norm whose gain and shift are affine in the time features; the widths must be equal.
+  // unet: convolutions over `image` (Ronneberger et al. 2015; Ho et al. 2020); the widths are the channels at
+  // full, half, quarter, ... resolution, multiples of 16.
   NetworkType type = NetworkType::mlp;
   std::vector<std::size_t> hidden = {128, 128, 128};
   Activation activation = Activation::silu;
   TimeEmbeddingOptions time_embedding;
   std::size_t class_embedding = 32;  // numbers learnt for each class, where there are classes
+  // unet: [channels, height, width] of the images that rows of data are, one plane of pixels after another.
+  std::vector<std::size_t> image;
+  std::size_t blocks = 1;  // unet: residual blocks at each resolution, down and up
 
   template <class V>
   void visit(V& v) {
@@ -65,6 +70,8 @@ struct NetworkOptions {
     v("activation", activation);
     v("time_embedding", time_embedding);
     v("class_embedding", class_embedding);
+    v("image", image);
+    v("blocks", blocks);
   }
 };
 

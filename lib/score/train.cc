@@ -14,6 +14,7 @@
 #include "nn/elementwise.h"
 #include "random/stream.h"
 #include "score/batch.h"
+#include "score/standardise.h"
 
 namespace sde {
 namespace {
@@ -21,6 +22,9 @@ namespace {
 // Rows of a batch whose gradient is one sum; batches are split so whatever the threads, and the sums added in
 // order.
 constexpr std::size_t kGroup = 256;
+// Networks whose evaluation is long get smaller groups, so that more threads have work; no more than so many.
+constexpr std::size_t kSmallGroup = nn::kTapeLanes, kMostGroups = 64;
+constexpr double kLongFlops = 1e6;
 constexpr std::uint64_t kCurvePoints = 200, kCurveSpacing = 10;  // at most so many, at least so far apart
 constexpr double kDiverged = 100;                                // times the loss of the first step, or 1
 constexpr std::size_t kValidationDraws = 4096, kCurveDraws = 1024;
@@ -68,16 +72,24 @@ std::vector<std::int32_t> check_labels(const std::vector<std::int64_t>& labels, 
 
 }  // namespace
 
+static std::uint64_t group_of(const nn::Network& network, std::uint64_t batch) {
+  if (network.flops() < kLongFlops) return kGroup;
+  const std::uint64_t least = (batch + kMostGroups - 1) / kMostGroups;
+  return (least + kSmallGroup - 1) / kSmallGroup * kSmallGroup;
+}
+
 // Memory of the steps: one gradient for each group of rows, one batch for each thread.
 struct Trainer::Work {
   Work(const Trainer& t)
       : batches([&t] { return NoisedBatch(t.network_, *t.process_, t.loss_, t.options_.label_dropout); }),
         streams(t.options_.seed, t.dimension_, 0),
-        loss((t.options_.batch + kGroup - 1) / kGroup),
+        group(group_of(t.network_, t.options_.batch)),
+        loss((t.options_.batch + group - 1) / group),
         gradients(loss.size(), AlignedVector<float>(t.network_.trained_size())) {}
 
   tbb::enumerable_thread_specific<NoisedBatch> batches;
   BatchStreams streams;
+  std::uint64_t group;
   std::vector<double> loss;
   std::vector<AlignedVector<float>> gradients;
 };
@@ -114,21 +126,15 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
   }
   if (rows_.size() < 2) fail(Status::bad_data, "{} rows of data leave fewer than two to train on", n);
 
-  std::vector<double> mean(dimension, 0.0), deviation(dimension, 0.0);
-  for (std::size_t i = 0; i < dimension; ++i) {
-    for (const std::uint32_t k : rows_) mean[i] += data[k * dimension + i];
-    mean[i] /= static_cast<double>(rows_.size());
-    for (const std::uint32_t k : rows_) deviation[i] += std::pow(data[k * dimension + i] - mean[i], 2);
-    deviation[i] = std::sqrt(deviation[i] / static_cast<double>(rows_.size()));
-    if (!(deviation[i] > 1e-12 * std::fabs(mean[i]))) {
-      fail(Status::bad_data, "column {}: is constant (every value is {}); leave it out", columns[i], mean[i]);
-    }
-  }
-  if (options.normalization == Normalization::standard) standardisation_ = {mean, deviation};
+  const bool image = options.network.type == nn::NetworkType::unet;
+  const Standardisation standard =
+      standardise(data, dimension, rows_, image ? options.network.image[0] : 0, columns);
+  if (options.normalization == Normalization::standard) standardisation_ = standard;
   data_.resize(data.size());
   for (std::size_t i = 0; i < data.size(); ++i) {
     const std::size_t c = i % dimension;
-    data_[i] = static_cast<float>(standardisation_.identity() ? data[i] : (data[i] - mean[c]) / deviation[c]);
+    data_[i] = static_cast<float>(
+        standardisation_.identity() ? data[i] : (data[i] - standard.mean[c]) / standard.deviation[c]);
     if (!std::isfinite(data_[i])) {
       fail(Status::bad_data, "row {}, column {}: {} is beyond the range of single precision",
            i / dimension + 1, columns[c], data[i]);
@@ -156,9 +162,9 @@ double Trainer::step() {
     NoisedBatch& batch = w.batches.local();
     std::fill(w.gradients[g].begin(), w.gradients[g].end(), 0.0f);
     w.loss[g] = 0;
-    const std::uint64_t end = std::min<std::uint64_t>(options_.batch, (g + 1) * kGroup);
+    const std::uint64_t end = std::min<std::uint64_t>(options_.batch, (g + 1) * w.group);
     std::size_t used = 0;
-    for (std::uint64_t first = g * kGroup; first < end; first += used) {
+    for (std::uint64_t first = g * w.group; first < end; first += used) {
       const std::uint64_t left = end - first;
       used = left <= nn::kTapeLanes ? static_cast<std::size_t>(left) : nn::kTapeStep;
       batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), data_, rows_, labels_);
@@ -225,7 +231,9 @@ void Trainer::record() {
   LossCurve& curve = state_.curve;
   curve.step.push_back(state_.network.step);
   curve.loss.push_back(state_.loss_sum / static_cast<double>(state_.loss_count));
-  curve.validation.push_back(validation_loss(kCurveDraws));
+  // No more than the training between two points, which would be most of the time of small batches.
+  curve.validation.push_back(
+      validation_loss(static_cast<std::size_t>(std::min<std::uint64_t>(kCurveDraws, 4 * options_.batch))));
   state_.loss_sum = 0;
   state_.loss_count = 0;
 }

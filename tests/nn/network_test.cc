@@ -29,10 +29,17 @@ class Networks : public testing::TestWithParam<Case> {
     o.time_embedding.type = GetParam().embedding;
     o.time_embedding.size = 6;
     o.class_embedding = 5;
-    o.hidden =
-        o.type == NetworkType::mlp ? std::vector<std::size_t>{9, 17} : std::vector<std::size_t>{11, 11};
+    o.hidden = {11, 11};
+    if (o.type == NetworkType::mlp) o.hidden = {9, 17};
+    if (o.type == NetworkType::unet) {
+      o.hidden = {16, 32};
+      o.image = {channels(), 2, 4};
+    }
     return o;
   }
+  static std::size_t channels() { return GetParam().classes ? 2 : 1; }
+  static std::size_t size() { return GetParam().type == NetworkType::unet ? 8 * channels() : 3; }
+  const std::size_t kIn = size(), kOut = size();
 };
 
 // All parameters random, the last layer too; frequencies moderate, so that nothing is rough.
@@ -42,9 +49,10 @@ AlignedVector<T> random_theta(const Network& network, unsigned seed) {
   std::normal_distribution<double> normal;
   AlignedVector<T> theta(network.size());
   for (const Parameter& p : network.parameters()) {
+    const double deviation = p.shape.empty() ? 0.5 : 1 / std::sqrt(static_cast<double>(p.columns));
     for (std::size_t i = 0; i < p.rows; ++i) {
       for (std::size_t j = 0; j < p.columns; ++j)
-        theta[p.offset + i * p.stride + j] = static_cast<T>(0.5 * normal(generator));
+        theta[p.offset + i * p.stride + j] = static_cast<T>(deviation * normal(generator));
     }
   }
   return theta;
@@ -61,7 +69,7 @@ StateBlock<T> random_block(std::size_t rows, std::size_t lanes, unsigned seed) {
   return out;
 }
 
-constexpr std::size_t kIn = 3, kOut = 3, kLanes = 32;
+constexpr std::size_t kLanes = 32;
 
 // Every class and none, in turn.
 std::vector<std::int32_t> all_labels(std::size_t classes, std::size_t lanes) {
@@ -98,11 +106,14 @@ TEST_P(Networks, GradientsMatchCentralDifferences) {
   std::vector<char> inside(network.size(), 0);
   for (const Parameter& p : network.parameters()) {
     double largest = 0;
+    const std::size_t every = p.rows * p.columns > 1000 ? 997 : 11;
     for (std::size_t i = 0; i < p.rows; ++i) {
       for (std::size_t j = 0; j < p.columns; ++j) {
         const std::size_t at = p.offset + i * p.stride + j;
         inside[at] = 1;
-        if (!p.trained) continue;
+        largest = std::fmax(largest, std::fabs(gradient[at]));
+        // A large network is checked at some of its weights, and at all together below.
+        if (!p.trained || (GetParam().type == NetworkType::unet && (i * p.columns + j) % every)) continue;
         const double before = theta[at];
         theta[at] = before + h;
         const double up = loss(x);
@@ -111,7 +122,6 @@ TEST_P(Networks, GradientsMatchCentralDifferences) {
         theta[at] = before;
         ASSERT_NEAR(gradient[at], (up - down) / (2 * h), 1e-6 * (1 + std::fabs(gradient[at])))
             << p.name << " " << i << "," << j;
-        largest = std::fmax(largest, std::fabs(gradient[at]));
       }
     }
     if (p.trained) {
@@ -123,6 +133,16 @@ TEST_P(Networks, GradientsMatchCentralDifferences) {
       ASSERT_EQ(gradient[k], 0) << "padding";
     }
   }
+  const AlignedVector<double> start = theta, along = random_theta<double>(network, 14);
+  const auto at = [&](double distance) {
+    for (std::size_t k = 0; k < network.trained_size(); ++k) theta[k] = start[k] + distance * along[k];
+    return loss(x);
+  };
+  double slope = 0;
+  for (std::size_t k = 0; k < network.trained_size(); ++k) slope += gradient[k] * along[k];
+  const double difference = (at(h) - at(-h)) / (2 * h);
+  EXPECT_NEAR(slope, difference, 1e-6 * (1 + std::fabs(slope)));
+  theta = start;
   StateBlock<double> moved = x;
   for (std::size_t i = 0; i < kIn; ++i) {
     for (const std::size_t l : {0, 5, 31}) {
@@ -266,18 +286,20 @@ TEST_P(Networks, SingleAgreesWithDouble) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Networks,
-                         testing::Values(Case{NetworkType::mlp, Activation::silu, TimeEmbedding::fourier},
-                                         Case{NetworkType::mlp, Activation::tanh, TimeEmbedding::sinusoidal},
-                                         Case{NetworkType::mlp, Activation::softplus, TimeEmbedding::none},
-                                         Case{NetworkType::mlp, Activation::lipswish, TimeEmbedding::fourier},
-                                         Case{NetworkType::mlp, Activation::identity, TimeEmbedding::fourier},
-                                         Case{NetworkType::mlp, Activation::silu, TimeEmbedding::fourier, 3},
-                                         Case{NetworkType::mlp, Activation::tanh, TimeEmbedding::none, 2},
-                                         Case{NetworkType::resmlp, Activation::silu, TimeEmbedding::fourier,
-                                              3},
-                                         Case{NetworkType::resmlp, Activation::silu, TimeEmbedding::fourier},
-                                         Case{NetworkType::resmlp, Activation::tanh, TimeEmbedding::none}));
+INSTANTIATE_TEST_SUITE_P(
+    All, Networks,
+    testing::Values(Case{NetworkType::unet, Activation::silu, TimeEmbedding::fourier},
+                    Case{NetworkType::unet, Activation::tanh, TimeEmbedding::sinusoidal, 2},
+                    Case{NetworkType::mlp, Activation::silu, TimeEmbedding::fourier},
+                    Case{NetworkType::mlp, Activation::tanh, TimeEmbedding::sinusoidal},
+                    Case{NetworkType::mlp, Activation::softplus, TimeEmbedding::none},
+                    Case{NetworkType::mlp, Activation::lipswish, TimeEmbedding::fourier},
+                    Case{NetworkType::mlp, Activation::identity, TimeEmbedding::fourier},
+                    Case{NetworkType::mlp, Activation::silu, TimeEmbedding::fourier, 3},
+                    Case{NetworkType::mlp, Activation::tanh, TimeEmbedding::none, 2},
+                    Case{NetworkType::resmlp, Activation::silu, TimeEmbedding::fourier, 3},
+                    Case{NetworkType::resmlp, Activation::silu, TimeEmbedding::fourier},
+                    Case{NetworkType::resmlp, Activation::tanh, TimeEmbedding::none}));
 
 TEST(Network, InitialValuesHaveTheirDeviationAndTheNetworkIsZero) {
   NetworkOptions options;
@@ -317,6 +339,19 @@ TEST(Network, RefusesWhatIsNoNetwork) {
                  o.hidden = {8, 16};
                }),
                Error);
+  const auto unet = [](std::vector<std::size_t> image, std::vector<std::size_t> hidden) {
+    NetworkOptions o;
+    o.type = NetworkType::unet;
+    o.image = std::move(image);
+    o.hidden = std::move(hidden);
+    return Network(o, 48, 48);
+  };
+  EXPECT_NO_THROW(unet({3, 4, 4}, {16, 16, 32}));
+  EXPECT_THROW(unet({}, {16, 16}), Error);
+  EXPECT_THROW(unet({1, 4, 4}, {16, 16}), Error);      // 16 columns
+  EXPECT_THROW(unet({3, 4, 4}, {16, 24}), Error);      // not a multiple of 16
+  EXPECT_THROW(unet({3, 2, 8}, {16, 16, 16}), Error);  // 2 is not halved twice
+  EXPECT_THROW(unet({48, 1, 1}, {16, 16}), Error);
 }
 
 }  // namespace

@@ -1,0 +1,38 @@
+#include "score/standardise.h"
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace sde {
+
+Standardisation standardise(const std::vector<double>& data, std::size_t dimension,
+                            const std::vector<std::uint32_t>& rows, std::size_t channels,
+                            const std::vector<std::string>& columns) {
+  const std::size_t width = channels ? dimension / channels : 1;  // columns that share mean and deviation
+  const double count = static_cast<double>(rows.size() * width);
+  Standardisation s{std::vector<double>(dimension), std::vector<double>(dimension)};
+  for (std::size_t first = 0; first < dimension; first += width) {
+    double mean = 0, squares = 0;
+    for (std::size_t i = first; i < first + width; ++i) {
+      for (const std::uint32_t k : rows) mean += data[k * dimension + i];
+    }
+    mean /= count;
+    for (std::size_t i = first; i < first + width; ++i) {
+      for (const std::uint32_t k : rows) squares += std::pow(data[k * dimension + i] - mean, 2);
+    }
+    const double deviation = std::sqrt(squares / count);
+    if (!(deviation > 1e-12 * std::fabs(mean))) {
+      if (channels) {
+        fail(Status::bad_data, "channel {} is constant (every pixel is {}); leave it out", first / width + 1,
+             mean);
+      }
+      fail(Status::bad_data, "column {}: is constant (every value is {}); leave it out", columns[first],
+           mean);
+    }
+    for (std::size_t i = first; i < first + width; ++i) s.mean[i] = mean, s.deviation[i] = deviation;
+  }
+  return s;
+}
+
+}  // namespace sde
