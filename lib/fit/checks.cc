@@ -46,13 +46,13 @@ void check_data(const Observations& data, const TransitionDensity& density, cons
   }
 }
 
-void explain_not_finite(const Likelihood& likelihood, const SdeExpressions& sde,
+void explain_not_finite(const LogLikelihood& likelihood, const TransitionDensity& density,
+                        const Observations& data, const SdeExpressions& sde,
                         const std::vector<double>& parameters) {
-  const Observations& data = likelihood.data();
   std::string at;
   for (std::size_t i = 0; i < parameters.size(); ++i)
     at += fmt::format("{}{} = {:.6g}", i ? ", " : "", sde.parameters[i], parameters[i]);
-  for (const Condition& condition : likelihood.density().conditions) {
+  for (const Condition& condition : density.conditions) {
     std::map<std::string, double, std::less<>> values;
     for (std::size_t i = 0; i < parameters.size(); ++i) values.emplace(sde.parameters[i], parameters[i]);
     if (!(expr::evaluate(condition.positive, values) > 0))
@@ -60,7 +60,7 @@ void explain_not_finite(const Likelihood& likelihood, const SdeExpressions& sde,
            condition.text, at);
   }
   std::vector<double> each(data.transitions());
-  likelihood.per_transition(parameters, each.data());
+  likelihood.per_term(parameters, each.data());
   const auto bad = static_cast<std::size_t>(
       std::count_if(each.begin(), each.end(), [](double l) { return !std::isfinite(l); }));
   if (bad == each.size() || bad == 0)

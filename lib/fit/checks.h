@@ -19,7 +19,8 @@ void check_data(const Observations& data, const TransitionDensity& density, cons
 
 // A likelihood that is not finite at the start: the fault of a row (bad_data) or of the starting values
 // (usage)?
-[[noreturn]] void explain_not_finite(const Likelihood& likelihood, const SdeExpressions& sde,
+[[noreturn]] void explain_not_finite(const LogLikelihood& likelihood, const TransitionDensity& density,
+                                     const Observations& data, const SdeExpressions& sde,
                                      const std::vector<double>& parameters);
 
 }  // namespace sde

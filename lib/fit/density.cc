@@ -14,6 +14,21 @@ std::string state_after(const std::string& state) {
   return state + "'";
 }
 
+std::vector<Expr> TransitionDensity::ingredients() const {
+  std::vector<Expr> all = {log_density};
+  for (const BesselTerm& term : bessel) {
+    all.push_back(term.order);
+    all.push_back(term.argument);
+  }
+  if (!linear) return all;
+  for (const auto* part : {&linear->displacement, &linear->drift, &linear->curvature})
+    all.insert(all.end(), part->begin(), part->end());
+  for (const auto* part : {&linear->jacobian, &linear->noise})
+    for (const auto& row : *part) all.insert(all.end(), row.begin(), row.end());
+  all.push_back(linear->log_pace);
+  return all;
+}
+
 Expr expm1_over(const Expr& z) {
   // Near 0 the Taylor polynomial 1 + z/2 (1 + z/3 (1 + ...)): what 16 terms leave is below 1e-19 at |z| =
   // 1/2, and below 1e-16 in the second derivative.
@@ -35,7 +50,8 @@ Expr expm1_over_2(const Expr& z) {
 std::span<const DensityTraits> densities() {
   static const DensityTraits table[] = {
       {"exact", true,
-       "independent components, each Ornstein-Uhlenbeck, geometric Brownian or Cox-Ingersoll-Ross",
+       "linear drift with constant noise, or independent components, each Ornstein-Uhlenbeck, geometric "
+       "Brownian or Cox-Ingersoll-Ross",
        "the transition law itself", make_exact_density},
       {"euler", false, "noise in every component",
        "Gaussian with the drift and diffusion of the state before", make_euler_density},
@@ -45,8 +61,9 @@ std::span<const DensityTraits> densities() {
        make_kessler_density},
       {"ozaki", false, "components independent of one another that do not cross 0",
        "Gaussian, the drift made linear through 0", make_ozaki_density},
-      {"shoji-ozaki", false, "components independent of one another, diffusions that do not depend on time",
-       "Gaussian, the drift made linear with Ito's correction, in coordinates of constant noise",
+      {"shoji-ozaki", false, "any SDE whose noise reaches every component",
+       "Gaussian, the drift made linear with Ito's correction, in coordinates of constant noise where there "
+       "are such",
        make_local_linear_density},
       {"ait-sahalia", false, "components independent of one another, equations that do not depend on time",
        "the logarithm of the density expanded to the step squared", make_expansion_density},

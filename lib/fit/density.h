@@ -6,6 +6,7 @@
 // beside it as terms that come with their own derivatives.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,11 +46,24 @@ struct Condition {
   std::string text;  // "kappa*theta > 0, the drift at 0 of the Cox-Ingersoll-Ross process"
 };
 
+// What a Gaussian law with the moments of a linear equation is made of, for coupled components: in
+// coordinates y of the state (y = x, or Lamperti's where `transformed`), each an expression of the state
+// before, the time before and the parameters.
+struct LinearizedSde {
+  bool transformed = false;
+  std::vector<expr::Expr> displacement;           // [state] y' - y, of the state after as well
+  std::vector<expr::Expr> drift, curvature;       // [state] m, and the Ito correction (dm/dt + 1/2 S : d2m)
+  std::vector<std::vector<expr::Expr>> jacobian;  // [state][state] dm/dy
+  std::vector<std::vector<expr::Expr>> noise;     // [state][state] S
+  std::vector<expr::Expr> pace;                   // [state] dx/dy
+  expr::Expr log_pace = expr::Expr(0);            // sum of log dx/dy at the state after
+};
+
 struct TransitionDensity {
   std::string name;    // of the row in densities()
   std::string reason;  // why `auto` took it; empty where it was asked for by name
   std::vector<std::string> states, parameters;
-  expr::Expr log_density;  // without the Bessel terms
+  expr::Expr log_density;  // without the Bessel terms; unused where `linear` is set
   std::vector<BesselTerm> bessel;
   std::vector<expr::Expr> mean, deviation;  // [state] of the state after: its mean and standard deviation
   std::vector<ResidualLaw> residuals;       // [state]
@@ -58,6 +72,12 @@ struct TransitionDensity {
   // [state] what the noise of a component is made of, up to factors without parameters: where all vanish, so
   // does the density.
   std::vector<std::vector<expr::Expr>> scales;
+  // Set where the law has no closed expression but that of a linear equation; mean, deviation, residuals and
+  // log_density are then empty.
+  std::shared_ptr<const LinearizedSde> linear;
+
+  // Every expression that the density is made of.
+  std::vector<expr::Expr> ingredients() const;
 };
 
 // A row of the table of densities.

@@ -90,13 +90,52 @@ void add_square_root(const ScalarLaw& law, const std::string& state, const Symbo
       {law.intercept, expr::to_string(law.intercept) + " > 0, the drift of \"" + state + "\" at 0"});
 }
 
+// dX_i = b_i X_i dt + X_i sum_k S_ik dW_k: the logarithms are Gaussian, mean (b_i - (S S')_ii/2) D and
+// covariance S S' D.
+std::vector<TransitionDensity> correlated_geometric(const SdeExpressions& ito, const LawRecognition& laws,
+                                                    std::string& why_not) {
+  const std::size_t dimension = ito.dimension();
+  const Expr step = Expr::symbol(kStepSymbol);
+  GaussianStep gaussian;
+  gaussian.rest.assign(dimension, Expr(0));
+  gaussian.covariance.assign(dimension, std::vector<Expr>(dimension, Expr(0)));
+  std::vector<Expr> mean(dimension, Expr(0)), deviation = mean;
+  Expr jacobian(0);
+  for (const LawGroup& group : laws.groups) {
+    if (group.kind != LawKind::geometric) return {};
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      const std::size_t row = group.states[i];
+      for (std::size_t j = 0; j < group.size(); ++j) {
+        Expr sum(0);
+        for (std::size_t k = 0; k < group.noises.size(); ++k)
+          sum = sum + group.scale[i][k] * group.scale[j][k];
+        gaussian.covariance[row][group.states[j]] = sum * step;
+      }
+      const Expr before = Expr::symbol(ito.states[row]), after = Expr::symbol(state_after(ito.states[row]));
+      const Expr variance = gaussian.covariance[row][row], growth = group.slope[i][i] * step;
+      gaussian.rest[row] = expr::log(after / before) - growth + Expr(0.5) * variance;
+      mean[row] = before * expr::exp(growth);
+      deviation[row] = mean[row] * expr::sqrt(expr::call("expm1", {variance}));
+      jacobian = jacobian + expr::log(after);
+    }
+  }
+  auto made = gaussian_density("exact", ito, gaussian, why_not);
+  if (made.empty()) return made;
+  made[0].log_density = made[0].log_density - jacobian;
+  made[0].mean = mean;
+  made[0].deviation = deviation;
+  made[0].positive_state.assign(dimension, true);
+  return made;
+}
+
 }  // namespace
 
 std::vector<TransitionDensity> make_exact_density(const SdeExpressions& ito, std::string& why_not) {
   const LawRecognition laws = recognise_law(ito);
   if (!laws.known()) {
-    why_not = laws.reason;
-    return {};
+    auto linear = make_linear_exact_density(ito, why_not);
+    if (linear.empty()) why_not = laws.reason;
+    return linear;
   }
   TransitionDensity density;
   density.name = "exact";
@@ -106,10 +145,13 @@ std::vector<TransitionDensity> make_exact_density(const SdeExpressions& ito, std
   std::vector<const LawGroup*> group_of(ito.dimension(), nullptr);
   for (const LawGroup& group : laws.groups) {
     if (group.size() > 1 || group.kind == LawKind::brownian_bridge) {
-      why_not = fmt::format(
-          "\"{}\" is not by itself an Ornstein-Uhlenbeck, geometric or Cox-Ingersoll-Ross process",
-          ito.states[group.states[0]]);
-      return {};
+      // Groups beside one another have one law where all are linear, or all geometric.
+      auto linear = make_linear_exact_density(ito, why_not);
+      if (linear.empty()) linear = correlated_geometric(ito, laws, why_not);
+      if (linear.empty())
+        why_not = fmt::format("\"{}\" is part of a {} beside other kinds, or a bridge",
+                              ito.states[group.states[0]], to_string(group.kind));
+      return linear;
     }
     group_of[group.states[0]] = &group;
   }

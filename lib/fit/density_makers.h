@@ -9,6 +9,8 @@
 namespace sde {
 
 std::vector<TransitionDensity> make_exact_density(const SdeExpressions& ito, std::string& why_not);
+// Linear drift and constant noise in any dimension; the other exact laws are make_exact_density's.
+std::vector<TransitionDensity> make_linear_exact_density(const SdeExpressions& ito, std::string& why_not);
 std::vector<TransitionDensity> make_euler_density(const SdeExpressions& ito, std::string& why_not);
 std::vector<TransitionDensity> make_milstein_density(const SdeExpressions& ito, std::string& why_not);
 std::vector<TransitionDensity> make_kessler_density(const SdeExpressions& ito, std::string& why_not);

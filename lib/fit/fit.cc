@@ -23,7 +23,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kRescueStarts = 8;  // that `starts` 0 falls back on
 
 // The log-likelihood with its sign turned, in the optimiser's coordinates.
-SmoothFunction objective(const Likelihood& likelihood, const ParameterSpace& space) {
+SmoothFunction objective(const LogLikelihood& likelihood, const ParameterSpace& space) {
   return [&](const VectorXd& y, int order, FunctionValue& result) {
     LikelihoodValue value;
     likelihood.evaluate(space.natural(y), order, value);
@@ -57,14 +57,13 @@ bool ran_away(const MinimizeResult& end, const ParameterSpace& space) {
   return false;
 }
 
-void add_diagnostics(const Likelihood& likelihood, const std::vector<double>& parameters, FitResult& result) {
-  const Observations& data = likelihood.data();
-  const std::size_t n = data.transitions(), dimension = data.dimension();
+void add_diagnostics(const LogLikelihood& likelihood, const std::vector<double>& parameters,
+                     FitResult& result) {
+  const std::size_t n = likelihood.terms(), dimension = likelihood.components();
   result.residuals.resize(n * dimension);
   result.predicted.resize(n * dimension);
   result.deviation.resize(n * dimension);
-  likelihood.describe_transitions(parameters, result.residuals.data(), result.predicted.data(),
-                                  result.deviation.data());
+  likelihood.describe(parameters, result.residuals.data(), result.predicted.data(), result.deviation.data());
   FitDiagnostics& d = result.diagnostics;
   d.pit_distance = pit_distance(result.residuals);
   d.pit_p = kolmogorov_p(d.pit_distance, result.residuals.size());
@@ -73,8 +72,7 @@ void add_diagnostics(const Likelihood& likelihood, const std::vector<double>& pa
     d.ljung_box = d.ljung_box_p = kNaN;
     return;
   }
-  std::vector<std::size_t> series;
-  for (std::size_t s = 0; s < data.series(); ++s) series.push_back(data.first_transition(s));
+  const std::vector<std::size_t> series = likelihood.series();
   std::vector<double> component(n);
   for (std::size_t c = 0; c < dimension; ++c) {
     for (std::size_t i = 0; i < n; ++i) component[i] = result.residuals[i * dimension + c];
@@ -109,7 +107,8 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
               const Hooks& hooks) {
   const Prepared prepared = prepare(document, data, options);
   const ParameterSpace& space = *prepared.space;
-  const Likelihood likelihood(prepared.density, data, space.indices());
+  const std::unique_ptr<LogLikelihood> owned = make_likelihood(prepared.density, data, space.indices());
+  const LogLikelihood& likelihood = *owned;
   const SmoothFunction f = objective(likelihood, space);
 
   FitResult result;
@@ -158,7 +157,7 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
   if (best && !settled && options.optimizer == "auto" && !hooks.stopped()) run("lbfgs", best->y);
   if (!best) {
     if (hooks.stopped()) fail(Status::interrupted, "stopped before the first start was finished");
-    explain_not_finite(likelihood, prepared.sde, space.natural(space.start()));
+    explain_not_finite(likelihood, prepared.density, data, prepared.sde, space.natural(space.start()));
   }
 
   const VectorXd& y = best->y;
@@ -223,13 +222,13 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
 
 FitPlan plan_fit(const SdeDocument& document, const Observations& data, const FitOptions& options) {
   const Prepared prepared = prepare(document, data, options);
-  const Likelihood likelihood(prepared.density, data, prepared.space->indices());
+  const auto likelihood = make_likelihood(prepared.density, data, prepared.space->indices());
   FitPlan plan;
   plan.density = prepared.density.name;
   plan.density_reason = prepared.density.reason;
   for (const FreeParameter& p : prepared.space->free()) plan.estimate.push_back(p.name);
   plan.transitions = data.transitions();
-  plan.operations = likelihood.operations(2);
+  plan.operations = likelihood->operations(2);
   return plan;
 }
 
@@ -243,9 +242,9 @@ std::vector<double> per_transition_loglik(const SdeDocument& document, const std
         fail(Status::bad_data, "{}: \"{}\" is {}, but its transition law lives on values above 0",
              data.describe(i), data.states()[d], data.column(d)[i]);
   if (chosen) *chosen = made.name;
-  const Likelihood likelihood(made, data, {});
+  const auto likelihood = make_likelihood(made, data, {});
   std::vector<double> result(data.transitions());
-  if (!result.empty()) likelihood.per_transition(sde.parameter_values, result.data());
+  if (!result.empty()) likelihood->per_term(sde.parameter_values, result.data());
   return result;
 }
 

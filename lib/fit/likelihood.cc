@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "fit/local_linear.h"
 #include "fit/noncentral.h"
 
 namespace sde {
@@ -109,10 +110,6 @@ constexpr std::size_t bessel_rows(int order) {
 
 }  // namespace
 
-bool LikelihoodValue::finite() const {
-  return std::isfinite(value) && gradient.allFinite() && hessian.allFinite() && score_product.allFinite();
-}
-
 // The compiled passes of one order (3 stands for residuals and predictions).
 struct Likelihood::Programs {
   std::vector<std::size_t>
@@ -193,6 +190,22 @@ const Likelihood::Programs& Likelihood::programs(int order) const {
   made->total = expr::Program(total, lanes, made->uniforms);
   slot = std::move(made);
   return *slot;
+}
+
+std::vector<std::size_t> Likelihood::series() const {
+  std::vector<std::size_t> first;
+  for (std::size_t s = 0; s < data_.series(); ++s) first.push_back(data_.first_transition(s));
+  return first;
+}
+
+std::string Likelihood::describe_term(std::size_t term) const {
+  return data_.describe(data_.observation_before(term));
+}
+
+std::unique_ptr<LogLikelihood> make_likelihood(const TransitionDensity& density, const Observations& data,
+                                               std::vector<std::size_t> free) {
+  if (density.linear) return std::make_unique<LocalLinearLikelihood>(density, data, std::move(free));
+  return std::make_unique<Likelihood>(density, data, std::move(free));
 }
 
 std::size_t Likelihood::operations(int order) const {
@@ -287,7 +300,7 @@ void Likelihood::evaluate_scores(std::span<const double> parameters, LikelihoodV
   reduce(parameters, 1, true, result);
 }
 
-void Likelihood::per_transition(std::span<const double> parameters, double* out) const {
+void Likelihood::per_term(std::span<const double> parameters, double* out) const {
   programs(0);
   const std::size_t n = data_.transitions(), chunks = (n + kChunk - 1) / kChunk;
   tbb::enumerable_thread_specific<Scratch> scratch;
@@ -298,8 +311,8 @@ void Likelihood::per_transition(std::span<const double> parameters, double* out)
   });
 }
 
-void Likelihood::describe_transitions(std::span<const double> parameters, double* residual, double* mean,
-                                      double* deviation) const {
+void Likelihood::describe(std::span<const double> parameters, double* residual, double* mean,
+                          double* deviation) const {
   programs(3);
   const std::size_t dimension = density_.states.size();
   const bool integrated =

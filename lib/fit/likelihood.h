@@ -10,47 +10,36 @@
 #include "expr/program.h"
 #include "fit/bessel.h"
 #include "fit/density.h"
+#include "fit/log_likelihood.h"
 #include "fit/observations.h"
 
 namespace sde {
 
-// What evaluate() found. Sums run over transitions pairwise in the order of their numbers, so that the bits
-// do not depend on threads.
-struct LikelihoodValue {
-  double value = 0;
-  Eigen::VectorXd gradient;       // [free]
-  Eigen::MatrixXd hessian;        // [free][free]
-  Eigen::MatrixXd score_product;  // sum of s s' over transitions, where asked for
-  bool finite() const;
-};
-
-class Likelihood {
+// Where the density is an expression: compiled with its derivatives and run over lanes.
+class Likelihood : public LogLikelihood {
  public:
   // `free` are the parameters (by position in density.parameters) to differentiate by. Both references must
   // outlive the object.
   Likelihood(const TransitionDensity& density, const Observations& data, std::vector<std::size_t> free);
-  ~Likelihood();
+  ~Likelihood() override;
 
   const TransitionDensity& density() const { return density_; }
   const Observations& data() const { return data_; }
   const std::vector<std::size_t>& free() const { return free_; }
 
-  // order 0: value; 1: and gradient; 2: and Hessian. `parameters` are all of the density's. Transitions are
-  // spread over the threads of the current TBB arena; memory is a few chunks of lanes a thread.
-  void evaluate(std::span<const double> parameters, int order, LikelihoodValue& result) const;
-  // Order 1, and the products of scores for the sandwich estimator.
-  void evaluate_scores(std::span<const double> parameters, LikelihoodValue& result) const;
+  std::size_t terms() const override { return data_.transitions(); }
+  std::size_t components() const override { return data_.dimension(); }
+  std::vector<std::size_t> series() const override;
+  std::string describe_term(std::size_t term) const override;
 
-  // The log-density of every transition, out[transitions()].
-  void per_transition(std::span<const double> parameters, double* out) const;
-  // For every transition and component, out[transition * dimension + component]: the residual, which is
-  // standard normal and independent where the model is right, and the mean and standard deviation of the
-  // state after. Each may be null.
-  void describe_transitions(std::span<const double> parameters, double* residual, double* mean,
-                            double* deviation) const;
-
-  // Vector operations a lane of the pass of that order, for --dry-run and benchmarks.
-  std::size_t operations(int order) const;
+  // Sums run over transitions pairwise in the order of their numbers; memory is a few chunks of lanes a
+  // thread.
+  void evaluate(std::span<const double> parameters, int order, LikelihoodValue& result) const override;
+  void evaluate_scores(std::span<const double> parameters, LikelihoodValue& result) const override;
+  void per_term(std::span<const double> parameters, double* out) const override;
+  void describe(std::span<const double> parameters, double* residual, double* mean,
+                double* deviation) const override;
+  std::size_t operations(int order) const override;
 
  private:
   struct Programs;
@@ -76,5 +65,9 @@ class Likelihood {
   double common_step_ = 0;
   mutable std::unique_ptr<Programs> programs_[4];
 };
+
+// The likelihood of `data` under `density`, of whichever kind it is.
+std::unique_ptr<LogLikelihood> make_likelihood(const TransitionDensity& density, const Observations& data,
+                                               std::vector<std::size_t> free);
 
 }  // namespace sde

@@ -109,11 +109,8 @@ ParameterSpace::ParameterSpace(const SdeExpressions& ito, const TransitionDensit
   }
   for (const auto& [name, bound] : options.bounds) index_of("/bounds", name);
 
-  std::set<std::string> used = expr::symbols(density.log_density);
-  for (const BesselTerm& term : density.bessel) {
-    used.merge(expr::symbols(term.order));
-    used.merge(expr::symbols(term.argument));
-  }
+  std::set<std::string> used;
+  for (const Expr& e : density.ingredients()) used.merge(expr::symbols(e));
   const std::vector<bool> kept = sign_kept(ito, density);
   for (std::size_t i = 0; i < n; ++i) {
     const std::string& name = ito.parameters[i];

@@ -18,7 +18,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-void add_uncertainty(const Likelihood& likelihood, const ParameterSpace& space, const VectorXd& y,
+void add_uncertainty(const LogLikelihood& likelihood, const ParameterSpace& space, const VectorXd& y,
                      const std::vector<bool>& held, double quantile, FitResult& result) {
   const std::vector<double> parameters = space.natural(y);
   LikelihoodValue second, scores;

@@ -206,7 +206,7 @@ TEST(ApproximateDensities, LeaveNormalResiduals) {
       const TransitionDensity density = make_density(sde, name);
       const Likelihood likelihood(density, data, {});
       std::vector<double> r(data.transitions());
-      likelihood.describe_transitions(sde.parameter_values, r.data(), nullptr, nullptr);
+      likelihood.describe(sde.parameter_values, r.data(), nullptr, nullptr);
       return r;
     };
     const auto exact = residuals("exact"), expansion = residuals("ait-sahalia"),

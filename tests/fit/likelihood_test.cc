@@ -107,7 +107,7 @@ TEST(Likelihood, IsTheSumOfItsTransitions) {
     const TransitionDensity density = make_density(sde, c.density);
     const Likelihood likelihood(density, data, {0, 1});
     std::vector<double> each(data.transitions());
-    likelihood.per_transition(sde.parameter_values, each.data());
+    likelihood.per_term(sde.parameter_values, each.data());
     double sum = 0;
     for (double l : each) sum += l;
     LikelihoodValue at, scores;
@@ -174,7 +174,7 @@ TEST(Likelihood, ResidualsAreStandardNormalAndPredictionsUnbiased) {
     const TransitionDensity density = make_density(sde, "exact");
     const Likelihood likelihood(density, data, {});
     std::vector<double> z(n), mean(n), deviation(n);
-    likelihood.describe_transitions(sde.parameter_values, z.data(), mean.data(), deviation.data());
+    likelihood.describe(sde.parameter_values, z.data(), mean.data(), deviation.data());
     double m1 = 0, m2 = 0, m3 = 0, m4 = 0, lag = 0, scaled = 0, scaled2 = 0;
     for (std::size_t j = 0; j < n; ++j) {
       m1 += z[j];
