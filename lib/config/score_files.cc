@@ -7,7 +7,7 @@
 
 #include "config/archive.h"
 #include "config/locate.h"
-#include "score/mixture.h"
+#include "score/analytic.h"
 
 namespace sde::config {
 namespace {
@@ -100,8 +100,21 @@ FoundScore find_score(const Document& document, const std::string& pointer, cons
   } else {
     ScoreDocument score;
     read_options(document, score, pointer);
-    found.model = locate(document, pointer, [&] { return make_mixture(score); });
-    found.name = score.name.empty() ? score.score.type : score.name;
+    std::vector<double> rows;
+    std::size_t dimension = 0;
+    const auto* file = score.score.data ? std::get_if<std::string>(&*score.score.data) : nullptr;
+    if (file && score.score.type == "empirical") {
+      const io::Input input(document.resolve(*file, pointer + "/score/data"));
+      io::DatasetOptions options;
+      options.rows = io::DatasetOptions::Rows::samples;
+      const io::Dataset data = io::read_dataset(input, options);
+      rows = sample_rows(data);
+      dimension = data.d;
+      found.columns = data.columns;
+      found.file = input;
+    }
+    found.model = locate(document, pointer, [&] { return make_analytic(score, std::move(rows), dimension); });
+    found.name = !score.name.empty() ? score.name : score.score.name.value_or(score.score.type);
   }
   for (std::size_t i = found.columns.size(); i < found.model->dimension(); ++i) {
     found.columns.push_back("x" + std::to_string(i + 1));

@@ -318,7 +318,7 @@ std::shared_ptr<const MixtureModel> make_mixture(const ScoreDocument& document) 
     }
   } else {
     fail(Status::usage, "/score/type: unknown type \"{}\"{}", o.type,
-         suggestion(o.type, {"gaussian", "gaussian_mixture"}));
+         suggestion(o.type, {"gaussian", "gaussian_mixture", "empirical", "toy"}));
   }
   return std::make_shared<MixtureModel>(make_process(document.process), components);
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "score/model.h"
@@ -11,12 +12,17 @@ namespace sde {
 
 // One analytic distribution as a score document writes it.
 struct AnalyticOptions {
-  std::string type = "gaussian";                               // or gaussian_mixture
+  std::string type = "gaussian";                               // or gaussian_mixture, empirical, toy
   std::optional<std::vector<double>> mean;                     // gaussian: [D]
   std::optional<std::vector<std::vector<double>>> covariance;  // gaussian: [D][D]
   std::optional<std::vector<double>> weights;  // gaussian_mixture: [K], proportional; equal where absent
   std::optional<std::vector<std::vector<double>>> means;                     // [K][D]
   std::optional<std::vector<std::vector<std::vector<double>>>> covariances;  // [K][D][D]
+  // empirical: rows, or the name of a file that holds them; each becomes a Gaussian of this deviation.
+  std::optional<std::variant<std::string, std::vector<std::vector<double>>>> data;
+  std::optional<double> bandwidth;  // 0 where absent
+  std::optional<std::string> name;  // toy: see toys()
+  std::optional<double> scale;      // toy: 1 where absent
 
   template <class V>
   void visit(V& v) {
@@ -26,6 +32,10 @@ struct AnalyticOptions {
     v("weights", weights);
     v("means", means);
     v("covariances", covariances);
+    v("data", data);
+    v("bandwidth", bandwidth);
+    v("name", name);
+    v("scale", scale);
   }
 };
 

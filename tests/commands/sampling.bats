@@ -57,3 +57,23 @@ for name, times in (("samples.h5", 8), ("adaptive.h5", 4)):
   fails_with 2 sde-sample mixture.json --sampler unipc --order 4
   fails_with 2 sde-sample mixture.json --eps 1
 }
+
+@test "toy distributions are drawn exactly, and likelihoods of draws are their entropy" {
+  for toy in two-moons eight-gaussians checkerboard rings pinwheel swiss-roll; do
+    sde-sample @$toy -N 2000 -o $toy.h5 --json | json '.sampler == "exact" and .nfe == 0 and (.entropy | . > 1 and . < 4)'
+  done
+  sde-sample @checkerboard --json | json '(.entropy - 3.6765 | fabs) < 1e-4'
+  sde-likelihood @checkerboard checkerboard.h5 --json | json '(.mean + 3.6765 | fabs) < 4 * .stderr + 1e-3'
+  sde-sample @two-moons --steps 20 --json | json '.sampler == "euler_maruyama" and .nfe == 20'
+}
+
+@test "empirical data are a model, and stay where their document is" {
+  mkdir elsewhere
+  sde-sample @rings -N 300 --format csv -o elsewhere/rows.csv
+  echo '{"process": {"type": "vp"}, "score": {"type": "empirical", "data": "rows.csv", "bandwidth": 0.1}}' >elsewhere/kde.json
+  sde-sample elsewhere/kde.json -N 2000 --sampler dpmpp_2m --json | json '(.std[0] - 1.45 | fabs) < 0.15 and .columns == ["x1", "x2"]'
+  sde-likelihood elsewhere/kde.json elsewhere/rows.csv --json | json '.n == 300 and .error_budget.prior == 0'
+  sed -i 's/rows.csv/none.csv/' elsewhere/kde.json
+  fails_with 66 sde-sample elsewhere/kde.json
+  assert_output --partial 'elsewhere/none.csv'
+}
