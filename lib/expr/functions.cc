@@ -54,7 +54,7 @@ void Evaluate(Op op, const double* a, const double* b, double* to, std::size_t l
 }
 
 // Dispatch happens here, once a run.
-FunctionKernel ChooseEvaluate() {
+FunctionKernel<double> ChooseEvaluate() {
   return &Evaluate;
 }
 
@@ -66,7 +66,8 @@ namespace sde::expr {
 
 HWY_EXPORT(ChooseEvaluate);
 
-FunctionKernel function_kernel() {
+template <>
+FunctionKernel<double> function_kernel<double>() {
   return HWY_DYNAMIC_DISPATCH(ChooseEvaluate)();
 }
 

@@ -15,7 +15,9 @@
 
 namespace sde::expr {
 
-inline constexpr std::size_t kTile = 64;            // lanes at a time, at most: eight vectors of AVX-512
+// Lanes at a time, at most: eight vectors of AVX-512.
+template <class T>
+inline constexpr std::size_t kTile = 512 / sizeof(T);
 inline constexpr std::size_t kSlot = kLaneQuantum;  // doubles of a uniform value, all equal
 inline constexpr std::size_t kSegment = 256;        // steps that may follow one another: they nest where the
                                                     // compiler makes calls of the jumps
@@ -73,8 +75,10 @@ constexpr Kind argument_kind(std::size_t code, std::size_t i) {
 }
 
 // The elementary functions on rows: to[i] = op(a[i], b[i]).
-using FunctionKernel = void (*)(Op op, const double* a, const double* b, double* to, std::size_t lanes);
-FunctionKernel function_kernel();  // of the instruction set in use
+template <class T>
+using FunctionKernel = void (*)(Op op, const T* a, const T* b, T* to, std::size_t lanes);
+template <class T>
+FunctionKernel<T> function_kernel();  // of the instruction set in use; T is double or float
 
 // Rows of a table that move on by a tile after each: inputs and outputs.
 struct Moving {
@@ -82,8 +86,19 @@ struct Moving {
 };
 
 // Runs `count` steps, in segments that end with kEndCode, over `lanes` lanes, a multiple of kLaneQuantum.
-using Interpreter = void (*)(const Step* steps, std::size_t count, double** table, Moving inputs,
-                             Moving outputs, std::size_t lanes, FunctionKernel functions);
-Interpreter interpreter();  // of the instruction set in use
+template <class T>
+using Interpreter = void (*)(const Step* steps, std::size_t count, T** table, Moving inputs, Moving outputs,
+                             std::size_t lanes, FunctionKernel<T> functions);
+template <class T>
+Interpreter<T> interpreter();  // of the instruction set in use; T is double or float
+
+template <>
+FunctionKernel<double> function_kernel();
+template <>
+FunctionKernel<float> function_kernel();
+template <>
+Interpreter<double> interpreter();
+template <>
+Interpreter<float> interpreter();
 
 }  // namespace sde::expr

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <type_traits>
 
 #include "expr/graph.h"
 #include "expr/interpreter.h"
@@ -276,35 +277,59 @@ std::string Program::listing() const {
   return text;
 }
 
-void Program::run(const double* const* inputs, std::span<const double> uniforms, double* const* outputs,
-                  std::size_t lanes, Workspace& workspace) const {
+template <class T>
+void Program::run_lanes(const T* const* inputs, std::span<const double> uniforms, T* const* outputs,
+                        std::size_t lanes, Workspace& workspace) const {
   assert(lanes % kLaneQuantum == 0);
   if (!image_) return;
   const Image& image = *image_;
   assert(uniforms.size() == image.uniform_inputs);
-  const std::size_t size = image.slots * kSlot + image.registers * kTile;
-  if (workspace.memory.size() < size) workspace.memory.resize(size);
+
+  // Uniform values are f64's whatever the lanes are: they are few.
+  std::vector<double*>& slots = workspace.slots;
+  if (workspace.uniforms.size() < image.slots * kSlot) workspace.uniforms.resize(image.slots * kSlot);
+  if (slots.size() < image.slots) slots.resize(image.slots);
+  for (std::size_t i = 0; i < image.slots; ++i) slots[i] = workspace.uniforms.data() + i * kSlot;
+  for (const auto& c : image.constants) std::fill_n(slots[c.slot], kSlot, c.value);
+  for (const auto& a : image.arguments) std::fill_n(slots[a.slot], kSlot, uniforms[a.input]);
+  interpreter<double>()(image.uniform_steps.data(), image.uniform_steps.size(), slots.data(), {}, {}, kSlot,
+                        function_kernel<double>());
+
+  auto& [memory, addresses] = workspace.of(T{});
+  constexpr std::size_t kSlotSize = std::is_same_v<T, double> ? 0 : kSlot;  // f64 has its slots already
+  const std::size_t size = image.slots * kSlotSize + image.registers * kTile<T>;
+  if (memory.size() < size) memory.resize(size);
   const std::size_t rows = image.lane_inputs + image.registers + image.uniform_outputs.size();
-  if (workspace.addresses.size() < image.slots + rows) workspace.addresses.resize(image.slots + rows);
-
-  double** const table = workspace.addresses.data();
-  double* memory = workspace.memory.data();
-  for (std::size_t i = 0; i < image.slots; ++i, memory += kSlot) table[i] = memory;
-  double** const input = table + image.slots;
-  double** const output = input + image.lane_inputs + image.registers;
-  for (std::size_t i = 0; i < image.lane_inputs; ++i)
-    input[i] = const_cast<double*>(inputs[i]);  // never written
-  for (double** r = input + image.lane_inputs; r != output; ++r, memory += kTile) *r = memory;
+  if (addresses.size() < image.slots + rows) addresses.resize(image.slots + rows);
+  T** const table = addresses.data();
+  T* next = memory.data();
+  for (std::size_t i = 0; i < image.slots; ++i, next += kSlotSize) {
+    if constexpr (std::is_same_v<T, double>) {
+      table[i] = slots[i];
+    } else {
+      table[i] = next;
+      std::fill_n(next, kSlot, static_cast<T>(*slots[i]));
+    }
+  }
+  T** const input = table + image.slots;
+  T** const output = input + image.lane_inputs + image.registers;
+  for (std::size_t i = 0; i < image.lane_inputs; ++i) input[i] = const_cast<T*>(inputs[i]);  // never written
+  for (T** r = input + image.lane_inputs; r != output; ++r, next += kTile<T>) *r = next;
   for (std::size_t i = 0; i < image.uniform_outputs.size(); ++i) output[i] = outputs[i];
-
-  const Interpreter execute = interpreter();
-  const FunctionKernel functions = function_kernel();
-  for (const auto& c : image.constants) std::fill_n(table[c.slot], kSlot, c.value);
-  for (const auto& a : image.arguments) std::fill_n(table[a.slot], kSlot, uniforms[a.input]);
-  execute(image.uniform_steps.data(), image.uniform_steps.size(), table, {}, {}, kSlot, functions);
   const Moving in{image.slots, image.lane_inputs};
   const Moving out{image.slots + image.lane_inputs + image.registers, image.uniform_outputs.size()};
-  execute(image.lane_steps.data(), image.lane_steps.size(), table, in, out, lanes, functions);
+  interpreter<T>()(image.lane_steps.data(), image.lane_steps.size(), table, in, out, lanes,
+                   function_kernel<T>());
+}
+
+void Program::run(const double* const* inputs, std::span<const double> uniforms, double* const* outputs,
+                  std::size_t lanes, Workspace& workspace) const {
+  run_lanes(inputs, uniforms, outputs, lanes, workspace);
+}
+
+void Program::run(const float* const* inputs, std::span<const double> uniforms, float* const* outputs,
+                  std::size_t lanes, Workspace& workspace) const {
+  run_lanes(inputs, uniforms, outputs, lanes, workspace);
 }
 
 }  // namespace sde::expr

@@ -15,8 +15,18 @@ namespace sde::expr {
 
 // Scratch memory of one thread for any number of programs.
 struct Workspace {
-  AlignedVector<double> memory;
-  std::vector<double*> addresses;
+  template <class T>
+  struct Lanes {
+    AlignedVector<T> memory;
+    std::vector<T*> addresses;
+  };
+  Lanes<double>& of(double) { return f64; }
+  Lanes<float>& of(float) { return f32; }
+
+  AlignedVector<double> uniforms;
+  std::vector<double*> slots;
+  Lanes<double> f64;
+  Lanes<float> f32;
 };
 
 // Common subexpressions are computed once; what depends on uniform inputs alone is computed once a run, not
@@ -52,7 +62,16 @@ class Program {
   void run(const double* const* inputs, std::span<const double> uniforms, double* const* outputs,
            std::size_t lanes, Workspace& workspace) const;
 
+  // The same program on f32 lanes. Uniform values are computed in f64 and rounded once; tan, pow and others
+  // that models seldom have are computed in f64 lane by lane, the rest in f32 to 2.5 ulp.
+  void run(const float* const* inputs, std::span<const double> uniforms, float* const* outputs,
+           std::size_t lanes, Workspace& workspace) const;
+
  private:
+  template <class T>
+  void run_lanes(const T* const* inputs, std::span<const double> uniforms, T* const* outputs,
+                 std::size_t lanes, Workspace& workspace) const;
+
   struct Image;
   std::shared_ptr<const Image> image_;  // immutable once compiled, shared by copies
 };

@@ -63,7 +63,7 @@ class Ensemble::Run {
         initial_(initial),
         grid_(grid),
         options_(options),
-        stepper_(make_stepper(sde, *options.method, options.adaptive)),
+        stepper_(make_stepper(sde, *options.method, options.adaptive, options.precision)),
         domains_(needs_domains(sde.domains)),
         dimension_(sde.dimension()),
         tally_(tally_layout(grid, dimension_, options)),

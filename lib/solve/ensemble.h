@@ -55,7 +55,8 @@ struct PathBlock {
 struct EnsembleOptions {
   const Method* method = nullptr;
   bool adaptive = false;
-  AdaptiveOptions tolerance;  // where adaptive
+  AdaptiveOptions tolerance;             // where adaptive
+  Precision precision = Precision::f64;  // of the steps; statistics are f64
   std::uint64_t paths = 1;
   std::uint64_t first_path = 0;  // a multiple of kLeafPaths, unless there is one path only (a replay)
   std::uint64_t seed = 0;

@@ -44,6 +44,18 @@ void MilsteinRow(const double* gdg, const double* w, double h, double* out, std:
   }
 }
 
+using FloatTag = hn::Rebind<float, Tag>;
+
+void RoundRow(const double* from, float* to, std::size_t lanes) {
+  for (std::size_t i = 0; i < lanes; i += hn::Lanes(Tag()))
+    hn::Store(hn::DemoteTo(FloatTag(), hn::Load(Tag(), from + i)), FloatTag(), to + i);
+}
+
+void WidenRow(const float* from, double* to, std::size_t lanes) {
+  for (std::size_t i = 0; i < lanes; i += hn::Lanes(Tag()))
+    hn::Store(hn::PromoteTo(Tag(), hn::Load(FloatTag(), from + i)), Tag(), to + i);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace sde
 HWY_AFTER_NAMESPACE();
@@ -54,6 +66,8 @@ namespace sde {
 HWY_EXPORT(AccumulateRow);
 HWY_EXPORT(MultiplyRow);
 HWY_EXPORT(MilsteinRow);
+HWY_EXPORT(RoundRow);
+HWY_EXPORT(WidenRow);
 
 void accumulate(double c, const double* per_lane, ConstBlock v, bool add, Block out) {
   const auto row = HWY_DYNAMIC_DISPATCH(AccumulateRow);
@@ -75,6 +89,16 @@ void multiply_matrix(ConstBlock g, const double* w, std::size_t columns, Block o
 void milstein_rows(ConstBlock gdg, const double* w, double h, Block out) {
   const auto row = HWY_DYNAMIC_DISPATCH(MilsteinRow);
   for (std::size_t i = 0; i < out.rows; ++i) row(gdg.row(i), w + i * out.lanes, h, out.row(i), out.lanes);
+}
+
+void round_rows(ConstBlock from, BlockView<float> to) {
+  const auto row = HWY_DYNAMIC_DISPATCH(RoundRow);
+  for (std::size_t i = 0; i < to.rows; ++i) row(from.row(i), to.row(i), to.lanes);
+}
+
+void widen_rows(BlockView<const float> from, Block to) {
+  const auto row = HWY_DYNAMIC_DISPATCH(WidenRow);
+  for (std::size_t i = 0; i < to.rows; ++i) row(from.row(i), to.row(i), to.lanes);
 }
 
 }  // namespace sde

@@ -19,4 +19,8 @@ void multiply_matrix(ConstBlock g, const double* w, std::size_t columns, Block o
 // out = gdg (w^2 - h) / 2, row by row; out may be gdg.
 void milstein_rows(ConstBlock gdg, const double* w, double h, Block out);
 
+// Row by row: to the nearest f32, and back.
+void round_rows(ConstBlock from, BlockView<float> to);
+void widen_rows(BlockView<const float> from, Block to);
+
 }  // namespace sde

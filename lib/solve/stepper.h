@@ -1,6 +1,7 @@
 // One step of a method on a block of paths.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +26,17 @@ struct StepInput {
   std::uint64_t seed = 0, first_id = 0, number = 0;
 };
 
+// The arithmetic of a step.
+enum class Precision { f64, f32 };
+
+// What a step in f32 keeps: states, and the normals of four steps with their (seed, first id, quad).
+struct FloatWorkspace {
+  StateBlock<float> state, next, normals;
+  std::array<std::uint64_t, 3> address = {};
+  std::vector<const float*> inputs;
+  std::vector<float*> outputs;
+};
+
 // Memory of one thread for stepping; the stepper itself is immutable and shared.
 struct StepWorkspace {
   SdeWorkspace sde;
@@ -32,6 +44,7 @@ struct StepWorkspace {
   AlignedVector<double> uniforms, times;
   std::vector<const double*> inputs;
   std::vector<double*> outputs;
+  FloatWorkspace f32;
 };
 
 // What of the Brownian path a method uses beside its increments.
@@ -60,8 +73,10 @@ class Stepper {
 };
 
 // The whole step compiled to one block program. `per_lane` where lanes will differ in t and h.
-// Throws Error(Status::usage) with refusal() where the method does not fit.
-std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& method, bool per_lane = false);
+// Throws Error(Status::usage) with refusal() where the method does not fit, and for a method that has no f32
+// form.
+std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& method, bool per_lane = false,
+                                      Precision precision = Precision::f64);
 
 // The same methods on any Sde, one operation on blocks after the other.
 std::unique_ptr<Stepper> make_stepper(std::shared_ptr<const Sde> sde, const Method& method);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "solve/exact.h"
+#include "solve/float_step.h"
 #include "solve/scheme_table.h"
 #include "solve/special.h"
 #include "solve/symbolic_step.h"
@@ -192,7 +193,14 @@ class SymbolicAlgebra {
 
 }  // namespace
 
-std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& method, bool per_lane) {
+std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& method, bool per_lane,
+                                      Precision precision) {
+  const bool explicit_method =
+      method.family == MethodFamily::explicit_sde || method.family == MethodFamily::explicit_ode;
+  if (precision == Precision::f32 && (!explicit_method || per_lane))
+    fail(Status::usage,
+         "/solver/precision: f32 is for explicit methods with fixed steps (got {}{}); use \"f64\"",
+         method.name, per_lane ? ", adaptive" : "");
   if (method.family == MethodFamily::exact) return make_exact_stepper(sde);
   const std::string reason = refusal(method, sde.calculus, sde.noise_kind);
   if (!reason.empty()) fail(Status::usage, "/solver/method: {}", reason);
@@ -203,6 +211,7 @@ std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& m
   auto result = find_scheme<SymbolicAlgebra>(method, sde.noise_kind)(algebra);
   SymbolicStep step{std::move(result.next), std::move(result.error), std::move(result.memory),
                     algebra.evaluations(), algebra.needs()};
+  if (precision == Precision::f32) return make_float_stepper(sde, step);
   return make_symbolic_stepper(sde, step, per_lane);
 }
 

@@ -127,6 +127,48 @@ TEST_F(EveryTarget, HasTheSameBitsForAnyBlockSize) {
   }
 }
 
+TEST_F(EveryTarget, RunsOnF32Lanes) {
+  std::vector<Expr> outputs;
+  for (const char* f :
+       {"exp(x)",      "log(x)",    "sin(x)",    "cos(x)",    "tan(x)",     "sinh(x)",           "cosh(x)",
+        "tanh(x)",     "asin(x/3)", "acos(x/3)", "atan(x)",   "sigmoid(x)", "softplus(x)",       "erf(x)",
+        "sqrt(x)",     "x^2.3",     "x^a",       "min(x, y)", "max(x, y)",  "if(x < y, a*x, b)", "abs(x - y)",
+        "sign(x - y)", "x/y",       "a*x + b*y", "a*b"})
+    outputs.push_back(p(f));
+  const Program program(outputs, kLanes, kUniforms);
+  constexpr std::size_t kCount = 336;
+  const std::vector<double> uniforms = {0.7, -0.4};
+  StateBlock<float> inputs(2, kCount), reference;
+  Random random(3);
+  for (std::size_t r = 0; r < 2; ++r)
+    for (std::size_t j = 0; j < kCount; ++j) inputs.row(r)[j] = static_cast<float>(random.between(0.1, 2.9));
+  for (const std::string& target : available_targets()) {
+    set_target(target);
+    StateBlock<float> results(outputs.size(), kCount);
+    std::vector<const float*> in = {inputs.row(0), inputs.row(1)};
+    std::vector<float*> out;
+    for (std::size_t i = 0; i < outputs.size(); ++i) out.push_back(results.row(i));
+    Workspace workspace;
+    program.run(in.data(), uniforms, out.data(), kCount, workspace);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      for (std::size_t j = 0; j < kCount; ++j) {
+        const double exact = evaluate(
+            outputs[i],
+            testing::Point{
+                {"x", inputs.row(0)[j]}, {"y", inputs.row(1)[j]}, {"a", uniforms[0]}, {"b", uniforms[1]}});
+        // Differences of rounded products lose what cancels; nothing here is larger than 10 before it does.
+        EXPECT_NEAR(results.row(i)[j], exact, std::max(8 * 0x1p-24 * std::fabs(exact), 4 * 0x1p-24))
+            << target << ' ' << to_string(outputs[i]) << " at x=" << inputs.row(0)[j]
+            << " y=" << inputs.row(1)[j];
+        if (reference.rows() > 0) {
+          EXPECT_EQ(results.row(i)[j], reference.row(i)[j]) << target;
+        }
+      }
+    }
+    if (reference.rows() == 0) reference = results;
+  }
+}
+
 TEST(Program, HoistsUniformsWithTheBitsOfLanes) {
   // The same function of a uniform value and of a lane that has this value everywhere.
   for (const Function& f : functions()) {

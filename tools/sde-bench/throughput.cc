@@ -20,6 +20,7 @@ struct Case {
   const char* method;
   std::uint64_t paths;
   SdeDocument (*document)();
+  Precision precision = Precision::f64;
 };
 
 StateDocument state(const char* name, const char* drift,
@@ -69,6 +70,10 @@ const Case kCases[] = {
     {"gbm_milstein", "milstein", 65536, gbm},
     {"heston_em", "euler-maruyama", 65536, heston},
     {"lorenz_em", "euler-maruyama", 8192, lorenz},
+    {"ou_em_f32", "euler-maruyama", 65536, ou, Precision::f32},
+    {"gbm_milstein_f32", "milstein", 65536, gbm, Precision::f32},
+    {"heston_em_f32", "euler-maruyama", 65536, heston, Precision::f32},
+    {"lorenz_em_f32", "euler-maruyama", 8192, lorenz, Precision::f32},
 };
 constexpr std::uint64_t kSteps = 1000;
 constexpr double kDt = 1e-3;
@@ -120,6 +125,7 @@ Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths) {
   EnsembleOptions options;
   options.method = &find_method(c.method);
   options.paths = paths;
+  options.precision = c.precision;
   options.statistics.moments = false;
   EnsembleResult result;
   const double seconds = best_seconds(repeats, [&] {
@@ -128,7 +134,8 @@ Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths) {
   });
   Run run;
   run.case_name = c.name;
-  run.name = fmt::format("{} paths x {} steps, {}, f64", paths, kSteps, c.method);
+  run.name = fmt::format("{} paths x {} steps, {}, {}", paths, kSteps, c.method,
+                         c.precision == Precision::f32 ? "f32" : "f64");
   run.value = static_cast<double>(paths * kSteps) / seconds;
   run.unit = "path-steps/s";
   run.more = {{"seconds", seconds},

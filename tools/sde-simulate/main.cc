@@ -79,6 +79,8 @@ cli::ToolInfo describe() {
   o.integer("steps", "/solver/steps", "number of steps from start to end, in place of --dt").value_name("N");
   o.number("rtol", "/solver/adaptive/rtol", "relative tolerance of adaptive steps").value_name("TOL");
   o.number("atol", "/solver/adaptive/atol", "absolute tolerance of adaptive steps").value_name("TOL");
+  o.choice("precision", "/solver/precision", {"f64", "f32"}, "arithmetic of the steps and their normals")
+      .default_text("f64");
   o.integer("paths", "/paths", "number of paths").letter('N').value_name("N").default_text("1000");
   o.number("start", "/time/start", "time at which the initial values hold").value_name("T");
   o.number("end", "/time/end", "time at which paths end").value_name("T");
@@ -136,6 +138,7 @@ int run(cli::Context& context) {
     ensemble.tolerance.rtol = options.solver.adaptive->rtol;
     ensemble.tolerance.atol = options.solver.adaptive->atol;
   }
+  if (options.solver.precision == "f32") ensemble.precision = Precision::f32;
   ensemble.paths = options.paths;
   ensemble.seed = context.seed();
   ensemble.areas = options.brownian.levy_area == "davie" ? AreaLaw::davie : AreaLaw::foster;

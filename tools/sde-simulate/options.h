@@ -54,6 +54,7 @@ struct SimulateSolver {
   std::optional<double> dt;
   std::optional<std::uint64_t> steps;
   std::optional<SimulateTolerance> adaptive;
+  std::string precision = "f64";
 
   template <class V>
   void visit(V& v) {
@@ -61,6 +62,7 @@ struct SimulateSolver {
     v("dt", dt);
     v("steps", steps);
     v("adaptive", adaptive);
+    v("precision", precision);
   }
 };
 

@@ -313,6 +313,7 @@ int Report::finish(const EnsembleResult& result, double seconds) {
   summary.set("/kind", "simulate").set("/name", document_.name).set("/paths", result.paths);
   if (!schedule_.adaptive) summary.set("/steps", schedule_.grid.steps).set("/path_steps", result.path_steps);
   summary.set("/seconds", seconds).set("/method", choice_.method->name).set("/method_reason", choice_.reason);
+  summary.set("/precision", options_.solver.precision);
   summary.set("/noise", to_string(equation_.noise_kind)).set("/calculus", to_string(equation_.calculus));
   summary.set("/seed", context_.seed())
       .set("/threads", context_.threads())
