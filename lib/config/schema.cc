@@ -152,7 +152,10 @@ std::vector<std::string> schema_choices(const std::string& schema_name, const st
     const auto values = part->find("enum");
     if (values == part->end()) continue;
     for (const Json& value : *values) {
-      if (value.is_string()) choices.push_back(value.get<std::string>());
+      // Alternatives may name the same.
+      if (value.is_string() && std::find(choices.begin(), choices.end(), value) == choices.end()) {
+        choices.push_back(value.get<std::string>());
+      }
     }
   }
   return choices;

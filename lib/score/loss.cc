@@ -17,6 +17,9 @@ void DenoisingLoss::times(const double* u, std::size_t n, double* t) const {
   for (std::size_t i = 0; i < n; ++i) {
     t[i] = sampling_ == TimeSampling::importance ? process_.importance_time(u[i], first_, kHorizon)
                                                  : first_ + u[i] * (kHorizon - first_);
+    if (const auto steps = static_cast<double>(process_.levels()); steps > 0) {
+      t[i] = std::ceil(t[i] * steps) / steps;
+    }
   }
 }
 

@@ -14,20 +14,24 @@ void ReverseSde::drift(BlockTime tau, ConstBlock x, Block f, SdeWorkspace& works
     t.lanes = times.data();
   }
   model_->score(t, x, f, workspace);
-  double forward = process.drift_factor(t.at(0)), g2 = process.diffusion_squared(t.at(0));
+  const auto factor = [&](double at) {
+    return 0.5 * (process.diffusion_squared(at) + process.reverse_diffusion_squared(at));
+  };
+  double forward = process.drift_factor(t.at(0)), back = factor(t.at(0));
   for (std::size_t l = 0; l < x.lanes; ++l) {
     if (l && t.lanes) {
       forward = process.drift_factor(t.lanes[l]);
-      g2 = process.diffusion_squared(t.lanes[l]);
+      back = factor(t.lanes[l]);
     }
-    for (std::size_t i = 0; i < x.rows; ++i) f.row(i)[l] = g2 * f.row(i)[l] - forward * x.row(i)[l];
+    for (std::size_t i = 0; i < x.rows; ++i) f.row(i)[l] = back * f.row(i)[l] - forward * x.row(i)[l];
   }
 }
 
 void ReverseSde::diffusion(BlockTime tau, ConstBlock x, Block g, SdeWorkspace&) const {
   for (std::size_t l = 0; l < x.lanes; ++l) {
-    const double value =
-        l && !tau.lanes ? g.row(0)[0] : std::sqrt(model_->process().diffusion_squared(kHorizon - tau.at(l)));
+    const double value = l && !tau.lanes
+                             ? g.row(0)[0]
+                             : std::sqrt(model_->process().reverse_diffusion_squared(kHorizon - tau.at(l)));
     for (std::size_t i = 0; i < x.rows; ++i) g.row(i)[l] = value;
   }
 }

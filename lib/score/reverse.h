@@ -8,7 +8,8 @@
 
 namespace sde {
 
-// dx = -[f x - g^2 score] d(tau) + g dW in tau = 1 - t, from noise at tau = 0 to data (Anderson 1982).
+// dx = -[f x - (g^2 + w^2) score / 2] d(tau) + w dW in tau = 1 - t, from noise at tau = 0 to data (Anderson
+// 1982, w = g; of flows w^2 is NoiseProcess::reverse_diffusion_squared).
 class ReverseSde final : public Sde {
  public:
   explicit ReverseSde(std::shared_ptr<const ScoreModel> model) : model_(std::move(model)) {}

@@ -80,6 +80,7 @@ TEST(Agreement, Names) {
   expect_names("sample", "/sampler", names_of(samplers(), false));
   expect_enum("sample", "/grid", GridType());
   expect_enum("train", "/process/type", ProcessType());
+  expect_names("train", "/process/path", {"ot", "lipman", "trigonometric", "vp"});
   expect_enum("train", "/network/type", nn::NetworkType());
   expect_enum("train", "/network/activation", nn::Activation());
   expect_enum("train", "/network/time_embedding/type", nn::TimeEmbedding());

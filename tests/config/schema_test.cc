@@ -124,7 +124,9 @@ TEST(Schema, DefaultsSatisfyTheirSchema) {
 TEST(Schema, ChoicesAndDefaultsCanBeAskedFor) {
   const auto methods = schema_choices("simulate", "/solver/method");
   EXPECT_NE(std::find(methods.begin(), methods.end(), "milstein"), methods.end());
-  EXPECT_EQ(schema_choices("train", "/process/type"), (std::vector<std::string>{"vp", "subvp", "ve"}));
+  EXPECT_EQ(schema_choices("train", "/process/type"),
+            (std::vector<std::string>{"vp", "subvp", "vp_cosine", "ve", "edm", "ddpm", "ncsn", "flow",
+                                      "interpolant", "bridge", "custom"}));
   EXPECT_TRUE(schema_choices("simulate", "/paths").empty());
   EXPECT_EQ(schema_default("simulate", "/paths"), "1000");
   EXPECT_EQ(schema_default("simulate", "/output/statistics"), "mean,variance");

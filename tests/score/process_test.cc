@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string>
+#include <vector>
 
 #include "base/aligned.h"
 #include "base/error.h"
@@ -12,43 +14,85 @@
 namespace sde {
 namespace {
 
-class Processes : public testing::TestWithParam<ProcessType> {
+struct Case {
+  const char* name;
+  ProcessOptions options;
+};
+
+ProcessOptions custom(const char* signal, const char* noise) {
+  return {.type = ProcessType::custom, .signal = signal, .noise = noise};
+}
+
+std::vector<Case> cases() {
+  return {
+      {"vp", {.type = ProcessType::vp}},
+      {"vp_cosine", {.type = ProcessType::vp_cosine}},
+      {"subvp", {.type = ProcessType::subvp}},
+      {"ve", {.type = ProcessType::ve}},
+      {"edm", {.type = ProcessType::edm}},
+      {"ddpm", {.type = ProcessType::ddpm}},
+      {"ncsn", {.type = ProcessType::ncsn}},
+      {"ot", {.type = ProcessType::flow}},
+      {"lipman", {.type = ProcessType::flow, .path = FlowPath::lipman, .path_sigma_min = 0.01}},
+      {"trigonometric", {.type = ProcessType::flow, .path = FlowPath::trigonometric}},
+      {"flow_vp", {.type = ProcessType::flow, .path = FlowPath::vp}},
+      {"interpolant", {.type = ProcessType::interpolant}},
+      {"interpolant_trigonometric",
+       {.type = ProcessType::interpolant,
+        .interpolant_path = InterpolantPath::trigonometric,
+        .gamma = "sin(pi*t)^2"}},
+      {"bridge", {.type = ProcessType::bridge, .sigma = 0.5}},
+      {"custom_scales", custom("exp(-2*t)", "sqrt(1 - exp(-4*t))")},
+      {"custom_beta", {.type = ProcessType::custom, .beta = "0.2 + 12*t^2"}},
+      {"custom_linear", {.type = ProcessType::custom, .drift = "-1 - t", .diffusion = "sqrt(3*t + 0.1)"}},
+  };
+}
+
+class Processes : public testing::TestWithParam<Case> {
  protected:
-  std::shared_ptr<const NoiseProcess> process_ = make_process({.type = GetParam()});
+  std::shared_ptr<const NoiseProcess> process_ = make_process(GetParam().options);
 };
 
 // a' = f a and (s^2)' = 2 f s^2 + g^2: the moments of dx = f x dt + g dW.
 TEST_P(Processes, MomentsSolveTheirEquations) {
-  for (const double t : {0.01, 0.2, 0.5, 0.9}) {
+  // Ladders: in the middle of a step.
+  for (const double t : {0.0105, 0.2005, 0.5005, 0.9005}) {
     const double h = 1e-6;
     const auto derivative = [&](auto f) { return (f(t + h) - f(t - h)) / (2 * h); };
-    const double f = process_->drift_factor(t), s2 = std::pow(process_->noise(t), 2);
+    const double f = process_->drift_factor(t), s = process_->noise(t), s2 = s * s;
     const double da = derivative([&](double u) { return process_->signal(u); });
     const double ds2 = derivative([&](double u) { return std::pow(process_->noise(u), 2); });
     EXPECT_NEAR(da, f * process_->signal(t), 1e-7 * (1 + std::fabs(da))) << t;
+    EXPECT_NEAR(da, process_->signal_rate(t), 1e-7 * (1 + std::fabs(da))) << t;
     EXPECT_NEAR(ds2, 2 * f * s2 + process_->diffusion_squared(t), 1e-7 * (1 + std::fabs(ds2))) << t;
+    EXPECT_NEAR(ds2, 2 * s * process_->noise_rate(t), 1e-7 * (1 + std::fabs(ds2))) << t;
+    EXPECT_GE(process_->reverse_diffusion_squared(t), 0);
+    const double dc = derivative([&](double u) { return std::pow(process_->latent_noise(u), 2); });
+    EXPECT_NEAR(dc, process_->latent_variance_rate(t), 1e-7);
   }
 }
 
 TEST_P(Processes, HalfLogSnrAndItsInverse) {
-  for (const double t : {1e-5, 1e-3, 0.1, 0.5, 1.0}) {
+  for (const double t : {1e-5, 1e-3, 0.1, 0.5, 0.998, 0.9999, 1.0}) {
     const double lambda = process_->half_log_snr(t);
     EXPECT_NEAR(lambda, std::log(process_->signal(t) / process_->noise(t)),
                 1e-10 * std::fabs(lambda) + 1e-12);
-    EXPECT_NEAR(process_->time_at(lambda), t, 1e-10 * t + 1e-14);
+    // Where lambda hardly falls, its last digit is many of t.
+    const double slope = process_->diffusion_squared(t) / std::pow(process_->noise(t), 2) / 2;
+    EXPECT_NEAR(process_->time_at(lambda), t, 1e-10 * t + 1e-14 + 1e-14 * std::fabs(lambda) / slope);
   }
 }
 
 TEST_P(Processes, ImportanceIsTheIntegralOfItsDensity) {
   const double t0 = 1e-3, t1 = 0.8;
-  const int n = 200000;  // midpoints in ln t
+  const int n = 100000;  // midpoints in ln t
   double sum = 0;
   for (int i = 0; i < n; ++i) {
     const double t = t0 * std::pow(t1 / t0, (i + 0.5) / n);
     sum += process_->diffusion_squared(t) / std::pow(process_->noise(t), 2) * t * std::log(t1 / t0) / n;
   }
   const double whole = process_->importance(t0, t1);
-  EXPECT_NEAR(sum, whole, 1e-7 * whole);
+  EXPECT_NEAR(sum, whole, (process_->levels() ? 1e-5 : 1e-7) * whole);
   for (const double part : {0.0, 0.1, 0.5, 0.9, 1.0}) {
     const double t = process_->importance_time(part, t0, t1);
     EXPECT_NEAR(process_->importance(t0, t), part * whole, 1e-9 * whole);
@@ -65,8 +109,92 @@ TEST_P(Processes, ManyTimesAtOnce) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Processes,
-                         testing::Values(ProcessType::vp, ProcessType::subvp, ProcessType::ve));
+INSTANTIATE_TEST_SUITE_P(All, Processes, testing::ValuesIn(cases()),
+                         [](const auto& c) { return std::string(c.param.name); });
+
+void expect_equal(const NoiseProcess& a, const NoiseProcess& b, double tolerance) {
+  for (const double t : {1e-5, 1e-3, 0.01, 0.3, 0.77, 0.999, 1.0}) {
+    EXPECT_NEAR(a.signal(t), b.signal(t), tolerance * b.signal(t)) << t;
+    EXPECT_NEAR(a.noise(t), b.noise(t), tolerance * b.noise(t)) << t;
+    EXPECT_NEAR(a.drift_factor(t), b.drift_factor(t), tolerance * std::fabs(b.drift_factor(t))) << t;
+    EXPECT_NEAR(a.diffusion_squared(t), b.diffusion_squared(t), tolerance * b.diffusion_squared(t)) << t;
+    const double lambda = b.half_log_snr(t);
+    EXPECT_NEAR(a.half_log_snr(t), lambda, tolerance * (1 + std::fabs(lambda))) << t;
+    EXPECT_NEAR(a.time_at(lambda), t, 50 * tolerance * t) << t;
+  }
+}
+
+// Expressions are integrated to rounding: vp in each of the three forms is vp.
+TEST(Process, CustomFormsAgreeWithClosedForms) {
+  const auto vp = make_process({});
+  expect_equal(*make_process({.type = ProcessType::custom, .beta = "0.1 + 19.9*t"}), *vp, 1e-14);
+  expect_equal(
+      *make_process(
+          {.type = ProcessType::custom, .drift = "-(0.1 + 19.9*t)/2", .diffusion = "sqrt(0.1 + 19.9*t)"}),
+      *vp, 2e-14);
+  expect_equal(*make_process(custom("exp(-(0.1*t + 9.95*t^2)/2)", "sqrt(-expm1(-(0.1*t + 9.95*t^2)))")), *vp,
+               2e-14);
+  const auto subvp = make_process({.type = ProcessType::subvp});
+  expect_equal(*make_process({.type = ProcessType::custom,
+                              .drift = "-(0.1 + 19.9*t)/2",
+                              .diffusion = "sqrt(-(0.1 + 19.9*t)*expm1(-2*(0.1*t + 9.95*t^2)))"}),
+               *subvp, 2e-14);
+  const auto edm = make_process({.type = ProcessType::edm});
+  expect_equal(*make_process(custom("1", "80*t")), *edm, 1e-14);
+  expect_equal(*make_process(custom("1 - t", "t")), *make_process({.type = ProcessType::flow}), 1e-10);
+  // A jump is integrated exactly too: B(1) = 2 / 3 + 8 (1 - 1 / 3).
+  const auto jump = make_process({.type = ProcessType::custom, .beta = "if(t < 1/3, 2, 8)"});
+  EXPECT_NEAR(jump->signal(1), std::exp(-0.5 * (2.0 / 3 + 16.0 / 3)), 1e-15);
+}
+
+TEST(Process, InterpolantsWithoutNoiseAreFlows) {
+  for (const auto& [path, flow] : {std::pair{InterpolantPath::ot, FlowPath::ot},
+                                   std::pair{InterpolantPath::trigonometric, FlowPath::trigonometric}}) {
+    const auto interpolant =
+        make_process({.type = ProcessType::interpolant, .interpolant_path = path, .gamma = "0"});
+    expect_equal(*interpolant, *make_process({.type = ProcessType::flow, .path = flow}), 1e-12);
+  }
+  expect_equal(*make_process({.type = ProcessType::bridge, .sigma = 0}),
+               *make_process({.type = ProcessType::flow}), 1e-12);
+  expect_equal(*make_process({.type = ProcessType::interpolant, .gamma = "0.7*sqrt(t*(1-t))"}),
+               *make_process({.type = ProcessType::bridge, .sigma = 0.7}), 1e-9);
+}
+
+// The velocity given both ends, x_1 - x_0 + (1 - 2t) / (2t (1 - t)) (x - mean), is a' x_0 + b' x_1 + gamma'
+// z.
+TEST(Process, BridgeHasTheVelocityOfTheLiterature) {
+  const auto bridge = make_process({.type = ProcessType::bridge, .sigma = 0.8});
+  const double x0 = 0.4, x1 = -1.1, z = 0.6;
+  for (const double t : {0.1, 0.5, 0.8}) {
+    const double c = bridge->latent_noise(t), dc = bridge->latent_variance_rate(t) / (2 * c);
+    EXPECT_NEAR(c, 0.8 * std::sqrt(t * (1 - t)), 1e-4);
+    const double want = x1 - x0 + (1 - 2 * t) / (2 * t * (1 - t)) * c * z;
+    EXPECT_NEAR(bridge->signal_rate(t) * x0 + x1 + dc * z, want, 1e-4);
+  }
+}
+
+TEST(Process, LaddersAreTheirRecursions) {
+  const auto ddpm = make_process({.type = ProcessType::ddpm});
+  ASSERT_EQ(ddpm->levels(), 1000u);
+  double product = 1;
+  for (int i = 1; i <= 1000; ++i) {
+    product *= 1 - (0.1 + 19.9 * (i - 1) / 999.0) / 1000;
+    const double t = i / 1000.0;
+    ASSERT_NEAR(ddpm->signal(t), std::sqrt(product), 1e-13 * std::sqrt(product));
+    ASSERT_NEAR(ddpm->noise(t), std::sqrt(1 - product), 1e-12);
+  }
+  EXPECT_NEAR(ddpm->signal(1), std::sqrt(4.0358e-5), 1e-6);  // sqrt(abar) of Ho et al.
+  // A fine ladder is the continuous process.
+  const auto fine = make_process({.type = ProcessType::ddpm, .levels = 100'000});
+  const auto vp = make_process({});
+  for (const double t : {0.1, 0.5, 1.0})
+    EXPECT_NEAR(fine->signal(t), vp->signal(t), 2e-4 * vp->signal(t) * 6);
+  const auto ncsn = make_process({.type = ProcessType::ncsn, .levels = 10});
+  for (int i = 1; i <= 10; ++i) {
+    EXPECT_NEAR(ncsn->noise(i / 10.0), 0.01 * std::pow(5000, (i - 1) / 9.0), 1e-12 * std::pow(5000, i / 9.0));
+  }
+  EXPECT_EQ(ncsn->sampling_cutoff(), 0.1);
+}
 
 TEST(Process, PublishedValues) {
   const auto vp = make_process({});
@@ -78,6 +206,19 @@ TEST(Process, PublishedValues) {
   const auto ve = make_process({.type = ProcessType::ve});
   EXPECT_DOUBLE_EQ(ve->noise(0), 0.01);
   EXPECT_NEAR(ve->noise(1), 50, 1e-12);
+  const auto cosine = make_process({.type = ProcessType::vp_cosine});
+  const auto phase = [](double t) { return std::cos((t + 0.008) / 1.008 * std::acos(-1) / 2); };
+  for (const double t : {0.01, 0.5, 0.99}) {
+    EXPECT_NEAR(cosine->signal(t), phase(t) / phase(0), 1e-14);
+  }
+  EXPECT_DOUBLE_EQ(cosine->diffusion_squared(1), 999);
+  // sigma of edm and time of vp: sigma = sqrt(e^B - 1), t = (sqrt(bmin^2 + 2 (bmax - bmin) ln(1 + sigma^2)) -
+  // bmin) / (bmax - bmin).
+  for (const double sigma : {0.01, 0.7, 30.0}) {
+    const double t = (std::sqrt(0.01 + 2 * 19.9 * std::log1p(sigma * sigma)) - 0.1) / 19.9;
+    EXPECT_NEAR(vp->time_at(-std::log(sigma)), t, 1e-13);
+    EXPECT_NEAR(vp->noise(t) / vp->signal(t), sigma, 1e-12 * sigma);
+  }
 }
 
 TEST(Process, TableHasEveryType) {
@@ -93,6 +234,24 @@ TEST(Process, RefusesParametersOutOfRange) {
   EXPECT_THROW(make_process({.beta_min = 2, .beta_max = 1}), Error);
   EXPECT_THROW(make_process({.type = ProcessType::ve, .sigma_min = -1}), Error);
   EXPECT_THROW(make_process({.type = ProcessType::ve, .sigma_min = 2, .sigma_max = 2}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::edm, .edm_sigma_min = 0}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::vp_cosine, .offset = -1}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::ddpm, .levels = 1}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::ddpm, .levels = 10}), Error);  // beta > 1
+  EXPECT_THROW(make_process({.type = ProcessType::flow, .path = FlowPath::lipman, .path_sigma_min = 1}),
+               Error);
+  EXPECT_THROW(make_process({.type = ProcessType::bridge, .sigma = -1}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::interpolant, .gamma = "t"}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::custom}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::custom, .signal = "1"}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::custom, .beta = "1", .drift = "1", .diffusion = "1"}),
+               Error);
+  EXPECT_THROW(make_process({.type = ProcessType::custom, .beta = "1 - 2*t"}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::custom, .beta = "1/(1-t)^2"}), Error);
+  EXPECT_THROW(make_process({.type = ProcessType::custom, .beta = "x"}), Error);
+  EXPECT_THROW(make_process(custom("2 - t", "t")), Error);
+  EXPECT_THROW(make_process(custom("1", "2 - t")), Error);
+  EXPECT_THROW(make_process(custom("1", "-t")), Error);
 }
 
 TEST(Prediction, AllGiveTheSameScore) {

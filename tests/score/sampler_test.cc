@@ -151,8 +151,6 @@ class Discrete final : public NoiseProcess {
   double half_log_snr(double t) const override { return std::log(signal(t) / noise(t)); }
   double time_at(double) const override { return 0; }
   double prior_deviation() const override { return 1; }
-  double importance(double, double) const override { return 0; }
-  double importance_time(double, double, double) const override { return 0; }
   double sampling_cutoff() const override { return 0; }
 
  private:
@@ -179,8 +177,6 @@ TEST(Sampler, EdmHasItsExactRatio) {
     double half_log_snr(double t) const override { return -std::log(80 * t); }
     double time_at(double lambda) const override { return std::exp(-lambda) / 80; }
     double prior_deviation() const override { return 80; }
-    double importance(double, double) const override { return 0; }
-    double importance_time(double, double, double) const override { return 0; }
     double sampling_cutoff() const override { return 0.002 / 80; }
   };
   const auto model = std::make_shared<MixtureModel>(std::make_shared<Plain>(),
