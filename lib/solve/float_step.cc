@@ -62,6 +62,7 @@ class FloatStepper final : public Stepper {
   std::size_t noises() const override { return 0; }  // served
   std::size_t memory() const override { return memory_; }
   std::size_t evaluations() const override { return evaluations_; }
+  std::size_t operations() const override { return next_.lane_operations(); }
 
   void step(const StepInput& in, Block next, Block*, StepWorkspace& w) const override {
     const std::size_t lanes = in.x.lanes, rows = dimension_ + memory_;

@@ -66,6 +66,8 @@ class Stepper {
   virtual bool has_error_estimate() const { return false; }
   // Evaluations of the drift a step.
   virtual std::size_t evaluations() const = 0;
+  // Vector operations a lane and step, where the step is one compiled program; else 0.
+  virtual std::size_t operations() const { return 0; }
 
   // Writes the next state (and memory) to `next` and, where `error` is given and the method has one, the
   // estimated local error. `next` and `error` may not overlap the input.

@@ -62,6 +62,7 @@ class SymbolicStepper final : public Stepper {
   std::size_t memory() const override { return memory_; }
   bool has_error_estimate() const override { return has_error_; }
   std::size_t evaluations() const override { return evaluations_; }
+  std::size_t operations() const override { return next_.lane_operations(); }
 
   void step(const StepInput& in, Block next, Block* error, StepWorkspace& w) const override {
     const std::size_t lanes = in.x.lanes, rows = dimension_ + memory_;

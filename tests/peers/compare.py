@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Time sde-bench and other libraries side by side, on one core and in one run, and print the ratios.
 
-The other libraries are timed by a script of their own that takes case names and prints one JSON object a line with the
+The other libraries are timed by scripts of their own that take case names and prints one JSON object a line with the
 keys case, peer, rate and unit (as sde-bench does for ours). Only ratios taken in one run mean anything: machines drift.
 
-usage: compare.py --script SCRIPT [--python PYTHON] [--bin DIR] [--rounds N] [--core N] [CASE ...]
+usage: compare.py --script SCRIPT [--script SCRIPT ...] [--python PYTHON] [--bin DIR] [--rounds N] [--core N] [CASE ...]
 """
 import argparse
 import collections
@@ -22,7 +22,7 @@ def lines_of_json(text):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--script", required=True, help="program that times the others")
+    parser.add_argument("--script", required=True, action="append", help="program that times the others; repeatable")
     parser.add_argument("--python", default="python3", help="interpreter that has the others installed")
     parser.add_argument("--bin", default="build/release/bin", help="where sde-bench is")
     parser.add_argument("--rounds", type=int, default=2, help="runs of both; the best of each counts")
@@ -37,10 +37,11 @@ def main():
                                   check=True, capture_output=True, text=True)
             for run in json.loads(ours.stdout)["runs"]:
                 rates[case]["sdetools"] = max(run["value"], rates[case].get("sdetools", 0))
-            theirs = subprocess.run(pin + [args.python, args.script, case], capture_output=True, text=True)
-            for run in lines_of_json(theirs.stdout):
-                if "rate" in run:
-                    rates[case][run["peer"]] = max(run["rate"], rates[case].get(run["peer"], 0))
+            for script in args.script:
+                theirs = subprocess.run(pin + [args.python, script, case], capture_output=True, text=True)
+                for run in lines_of_json(theirs.stdout):
+                    if "rate" in run and run["case"] == case:
+                        rates[case][run["peer"]] = max(run["rate"], rates[case].get(run["peer"], 0))
     for case, who in rates.items():
         mine = who.pop("sdetools")
         print(f"{case}: sdetools {mine / 1e6:.1f} M/s")

@@ -7,9 +7,12 @@
 #include "base/aligned.h"
 #include "base/error.h"
 #include "base/suggest.h"
+#include "by_hand.h"
+#include "expr/program.h"
 #include "random/stream.h"
 #include "simd/target.h"
 #include "solve/ensemble.h"
+#include "solve/stepper.h"
 #include "suites.h"
 
 namespace sde::bench {
@@ -21,6 +24,7 @@ struct Case {
   std::uint64_t paths;
   SdeDocument (*document)();
   Precision precision = Precision::f64;
+  std::optional<HandWritten> by_hand = {};
 };
 
 StateDocument state(const char* name, const char* drift,
@@ -66,10 +70,12 @@ SdeDocument lorenz() {
 }
 
 const Case kCases[] = {
-    {"ou_em", "euler-maruyama", 65536, ou},
-    {"gbm_milstein", "milstein", 65536, gbm},
-    {"heston_em", "euler-maruyama", 65536, heston},
-    {"lorenz_em", "euler-maruyama", 8192, lorenz},
+    {"ou_em", "euler-maruyama", 65536, ou, Precision::f64, HandWritten::ou_em},
+    {"gbm_milstein", "milstein", 65536, gbm, Precision::f64, HandWritten::gbm_milstein},
+    {"heston_em", "euler-maruyama", 65536, heston, Precision::f64, HandWritten::heston_em},
+    {"lorenz_em", "euler-maruyama", 8192, lorenz, Precision::f64, HandWritten::lorenz_em},
+    {"ou_sra1", "sra1", 65536, ou},
+    {"gbm_sri1w1", "sri1w1", 65536, gbm},
     {"ou_em_f32", "euler-maruyama", 65536, ou, Precision::f32},
     {"gbm_milstein_f32", "milstein", 65536, gbm, Precision::f32},
     {"heston_em_f32", "euler-maruyama", 65536, heston, Precision::f32},
@@ -117,7 +123,56 @@ Run normals_f32(std::int64_t repeats) {
   return {"normals_f32", "standard normals, f32, into memory", 4.0 * kLanes / seconds, "1/s", {}, {}, {}, ""};
 }
 
-Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths) {
+// What a core can do at most of what a step is made of, from the first-level cache.
+struct Limits {
+  double normals, normals_f32;        // a second
+  double operations, operations_f32;  // of compiled programs, a lane and second
+};
+
+// A chain of multiply-adds on 512 lanes, the best that programs can hope for.
+template <class T>
+double operation_rate(std::int64_t repeats) {
+  constexpr std::size_t kLanes = 512, kRuns = 64;
+  constexpr int kDegree = 64;
+  const expr::Expr x = expr::Expr::symbol("x"), a = expr::Expr::symbol("a");
+  expr::Expr y = x;
+  for (int i = 0; i < kDegree; ++i) y = y * x + a;
+  const expr::Program program({y}, {"x"}, {"a"});
+  StateBlock<T> in(1, kLanes), out(1, kLanes);
+  std::fill_n(in.row(0), kLanes, static_cast<T>(0.5));
+  const std::vector<double> uniforms = {0.25};
+  const T* inputs[] = {in.row(0)};
+  T* outputs[] = {out.row(0)};
+  expr::Workspace workspace;
+  const double seconds = best_seconds(repeats * 20, [&] {
+    for (std::size_t r = 0; r < kRuns; ++r) program.run(inputs, uniforms, outputs, kLanes, workspace);
+  });
+  return static_cast<double>(program.lane_operations() * kLanes * kRuns) / seconds;
+}
+
+Limits measure_limits(std::int64_t repeats) {
+  constexpr std::size_t kLanes = 512, kRuns = 64;
+  Limits limits;
+  const Stream stream = make_stream(1, Purpose::test);
+  AlignedVector<double> numbers(4 * kLanes);
+  AlignedVector<float> floats(4 * kLanes);
+  std::uint64_t at = 0;
+  limits.normals = 4.0 * kLanes * kRuns / best_seconds(repeats * 20, [&] {
+                     for (std::size_t r = 0; r < kRuns; ++r, at += 2)
+                       fill_normal_steps(&stream, 1, 0, kLanes, at, 2, numbers.data());
+                   });
+  const std::array<float*, 4> rows = {floats.data(), floats.data() + kLanes, floats.data() + 2 * kLanes,
+                                      floats.data() + 3 * kLanes};
+  limits.normals_f32 = 4.0 * kLanes * kRuns / best_seconds(repeats * 20, [&] {
+                         for (std::size_t r = 0; r < kRuns; ++r) fill_normals(stream, 0, kLanes, at++, rows);
+                       });
+  limits.operations = operation_rate<double>(repeats);
+  limits.operations_f32 = operation_rate<float>(repeats);
+  return limits;
+}
+
+Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths, bool one_thread,
+               const Limits& limits) {
   const SdeDocument document = c.document();
   const SdeExpressions equation = parse_document(document);
   const InitialStates initial(document);
@@ -142,6 +197,32 @@ Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths) {
               {"mean", result.final[0].mean},
               {"variance", result.final[0].variance()},
               {"stderr", result.final[0].stderr_of_mean()}};
+  if (!one_thread) return run;
+
+  // Shares of the time that the step's normals and operations would take by themselves: their sum is the
+  // limit, and what is left is the cost of going from one to the other.
+  const auto stepper = make_stepper(equation, *options.method, false, options.precision);
+  const bool f32 = c.precision == Precision::f32;
+  const double normals = static_cast<double>(equation.noises.size()) * (stepper->needs().space_time ? 2 : 1);
+  const auto operations = static_cast<double>(stepper->operations());
+  const double for_normals = normals / (f32 ? limits.normals_f32 : limits.normals);
+  const double for_operations = operations / (f32 ? limits.operations_f32 : limits.operations);
+  run.more.insert(run.more.end(), {{"normals_per_step", normals},
+                                   {"operations_per_step", operations},
+                                   {"share_of_normals", for_normals * run.value},
+                                   {"share_of_operations", for_operations * run.value},
+                                   {"limit", 1 / (for_normals + for_operations)}});
+  run.note = fmt::format("normals {:.0f} %, operations {:.0f} % of the time; limit {:.0f} M",
+                         100 * for_normals * run.value, 100 * for_operations * run.value,
+                         1e-6 / (for_normals + for_operations));
+  if (c.by_hand) {
+    const double by_hand = best_seconds(repeats, [&] {
+      ++options.seed;
+      run_by_hand(*c.by_hand, paths, kSteps, kDt, options.seed);
+    });
+    run.more.emplace_back("by_hand", static_cast<double>(paths * kSteps) / by_hand);
+    run.note += fmt::format("; by hand {:.0f} M", static_cast<double>(paths * kSteps) / by_hand / 1e6);
+  }
   return run;
 }
 
@@ -157,6 +238,7 @@ Outcome throughput(cli::Context& context, const BenchOptions& asked) {
   if (wanted.empty()) wanted = known;
   const auto repeats = static_cast<std::int64_t>(asked.repeats);
 
+  std::optional<Limits> limits;
   Outcome outcome;
   outcome.text = fmt::format("{} thread{}, {} instructions\n", context.threads(),
                              context.threads() == 1 ? "" : "s", current_target());
@@ -172,11 +254,16 @@ Outcome throughput(cli::Context& context, const BenchOptions& asked) {
       outcome.runs.push_back(normals_f32(repeats));
     } else {
       for (const Case& c : kCases)
-        if (name == c.name) outcome.runs.push_back(simulation(c, repeats, asked.paths.value_or(c.paths)));
+        if (name == c.name) {
+          if (!limits) limits = measure_limits(repeats);
+          outcome.runs.push_back(
+              simulation(c, repeats, asked.paths.value_or(c.paths), context.threads() == 1, *limits));
+        }
     }
     const Run& run = outcome.runs.back();
     outcome.text +=
-        fmt::format("{:<14} {:>8.1f} M {:<13} {}\n", run.case_name, run.value / 1e6, run.unit, run.name);
+        fmt::format("{:<17} {:>8.1f} M {:<13} {}\n", run.case_name, run.value / 1e6, run.unit, run.name);
+    if (!run.note.empty()) outcome.text += fmt::format("{:>19}{}\n", "", run.note);
   }
   return outcome;
 }
