@@ -2,10 +2,12 @@
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/version.h"
 #include "cli/signals.h"
 #include "cli/state.h"
+#include "config/differences.h"
 
 namespace sde::cli {
 
@@ -45,8 +47,11 @@ const std::string& Context::plot() const {
 Shard Context::shard() const {
   return state_.shard;
 }
-const std::vector<std::string>& Context::merge() const {
-  return state_.merge;
+bool Context::sharded() const {
+  return state_.values.has("shard");
+}
+const config::ShardSet& Context::merge() const {
+  return state_.shards;
 }
 bool Context::resume() const {
   return state_.values.flag("resume");
@@ -79,6 +84,12 @@ void Context::keep_effective(const std::function<void(config::Json&)>& write) {
   // The seed is every program's, whether its struct carries it or not.
   if (state_.info.seeded && json.is_object()) json["seed"] = state_.seed;
   state_.effective = json.dump();
+  if (!state_.shards.files.empty()) {
+    const std::string difference =
+        config::first_difference(state_.shards.provenance.config_json, state_.effective);
+    if (!difference.empty())
+      fail(Status::bad_data, "{}: belongs to another run: {}", state_.shards.files.front().path, difference);
+  }
   if (!state_.values.flag("print-config")) return;
   write_stdout(config::format_json(json) + "\n");
   throw Finished{};
@@ -105,6 +116,16 @@ void Context::note(const std::string& sentence) const {
   if (quiet() || verbosity() == 0) return;
   state_.progress.clear();
   say(state_.info.name, sentence);
+}
+
+void Context::check_room(double bytes) const {
+  if (!output().given()) return;
+  const std::optional<double> room = io::free_bytes(output().path);
+  if (!room || bytes <= *room) return;
+  fail(Status::cannot_create,
+       "{}: would take {} ({:.0f} bytes), and its disk has {} left ({:.0f} bytes); store fewer paths or save "
+       "times, or statistics alone",
+       output().path, config::human_bytes(bytes), bytes, config::human_bytes(*room), *room);
 }
 
 void Context::check_stopped(const std::string& remedy) const {

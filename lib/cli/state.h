@@ -6,6 +6,7 @@
 #include "cli/parse.h"
 #include "cli/progress.h"
 #include "cli/tool.h"
+#include "config/shards.h"
 #include "io/provenance.h"
 
 namespace sde::cli {
@@ -27,6 +28,7 @@ struct Context::State {
   std::string plot;
   Shard shard;
   std::vector<std::string> merge;
+  config::ShardSet shards;  // of --merge
   std::uint64_t seed = 0;
   int threads = 1;
   Hooks hooks;

@@ -19,6 +19,7 @@
 #include "config/overrides.h"
 #include "config/schema.h"
 #include "config/sde_document.h"
+#include "config/shards.h"
 #include "simd/target.h"
 
 namespace sde::cli {
@@ -178,6 +179,30 @@ void build_config(State& state, const Parsed& parsed, const Options& options) {
   config::validate(document, info.schema);
 }
 
+// The run that --merge completes is what its shards say. With a MODEL it is what the command line says, and
+// that has to be the same (see keep_effective).
+void open_merge(State& state, const Parsed& parsed, const Options& options) {
+  const bool model =
+      !state.info.arguments.empty() && !state.arguments.at(state.info.arguments[0].name).empty();
+  for (const Option& option : options.all()) {
+    const bool of_parts =
+        option.name == "shard" || option.name == "resume" || option.name == "checkpoint-every";
+    const bool of_run = option.section.empty() || option.section == "Configuration" || option.name == "seed";
+    if (!parsed.command.has(option.name)) continue;
+    if (of_parts) fail(Status::usage, "--{}: has no place beside --merge", option.name);
+    if (of_run && !model)
+      fail(Status::usage,
+           "--{}: has no place beside --merge without a MODEL; the shards say what the run was", option.name);
+  }
+  for (std::size_t i = 1; i < state.info.arguments.size(); ++i)
+    for (const std::string& given : state.arguments.at(state.info.arguments[i].name))
+      fail(Status::usage, "\"{}\" has no place beside --merge; give shards after it", given);
+  state.shards = config::open_shards(state.merge);
+  if (model) return build_config(state, parsed, options);
+  const std::string& first = state.shards.files.front().path;
+  state.config = config::Document(config::parse_json(state.shards.provenance.config_json, first), first, "");
+}
+
 void print_default_config(const ToolInfo& info) {
   config::Json json;
   config::schema_defaults(info.schema, json);
@@ -253,12 +278,20 @@ int run(int argc, char** argv, const ToolInfo& info, const std::function<int(Con
                                     static_cast<std::size_t>(state.threads));
   if (values.has("shard")) state.shard = parse_shard(values.text("shard"), values.origin("shard"));
   prepare_output(state);
-  if (!info.schema.empty() && state.merge.empty()) build_config(state, parsed, options);
+  if (!state.merge.empty()) {
+    open_merge(state, parsed, options);
+  } else if (!info.schema.empty()) {
+    build_config(state, parsed, options);
+  }
   read_seed(state);
 
   state.provenance = io::make_provenance();
   for (int i = 0; i < argc; ++i) state.provenance.command_line += (i > 0 ? " " : "") + quoted(argv[i]);
   state.provenance.seed = state.seed;
+  if (!state.merge.empty()) {
+    state.provenance.inputs = state.shards.provenance.inputs;
+    state.inputs.clear();
+  }
   state.provenance.threads = static_cast<std::uint32_t>(state.threads);
   state.effective = state.config.json().dump();
 

@@ -27,6 +27,7 @@
 #include "config/archive.h"
 #include "config/models.h"
 #include "config/plan.h"
+#include "config/shards.h"
 #include "config/summary.h"
 #include "io/file.h"
 #include "io/format.h"
@@ -109,7 +110,9 @@ class Context {
   const Output& output() const;
   const std::string& plot() const;  // file to draw into, "-" the terminal, "" none
   Shard shard() const;
-  const std::vector<std::string>& merge() const;  // shards to join; empty: an ordinary run
+  bool sharded() const;  // --shard was given
+  // Shards to join, seen to belong together; no files: an ordinary run. Then config() is that of the shards.
+  const config::ShardSet& merge() const;
   bool resume() const;
   double checkpoint_every() const;  // seconds; 0: never
   std::uint64_t seed() const;       // --seed, else the configuration's, else 0
@@ -140,6 +143,8 @@ class Context {
   void phase(const std::string& what, const std::string& unit);
   void warn(const std::string& sentence) const;
   void note(const std::string& sentence) const;  // only with -v
+  // Throws Error(cannot_create) where an output of so many bytes does not fit on its disk.
+  void check_room(double bytes) const;
   // Throws where a signal has asked to stop; call it after a service returned early. With a remedy ("continue
   // with
   // --resume") the exit status is 75: something was kept that a run can continue from. Without, it is the one

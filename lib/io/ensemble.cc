@@ -3,6 +3,7 @@
 #include <optional>
 #include <thread>
 
+#include "io/arrays.h"
 #include "io/queue.h"
 #include "io/rows.h"
 #include "io/table.h"
@@ -241,6 +242,12 @@ void EnsembleWriter::expectations(const std::vector<std::string>& expressions,
   impl_->hdf5->write_texts("/expect/expression", expressions);
   impl_->hdf5->write("/expect/value", value, {value.size()}, {"expression"});
   impl_->hdf5->write("/expect/stderr", standard_error, {standard_error.size()}, {"expression"});
+}
+
+void EnsembleWriter::shard(const Shard& shard, const NamedArrays& tally) {
+  if (!impl_->hdf5) fail(Status::bug, "{}: a shard is HDF5", impl_->name());
+  write_shard(*impl_->hdf5, shard);
+  write_arrays(*impl_->hdf5, "/shard/tally", tally);
 }
 
 void EnsembleWriter::attribute(const std::string& name, double value) {

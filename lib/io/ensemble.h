@@ -8,9 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/arrays.h"
 #include "io/format.h"
 #include "io/hdf5.h"
 #include "io/provenance.h"
+#include "io/shard.h"
 
 namespace sde::io {
 
@@ -56,6 +58,8 @@ class EnsembleWriter {
   // /expect/{expression,value,stderr}; not in CSV.
   void expectations(const std::vector<std::string>& expressions, const std::vector<double>& value,
                     const std::vector<double>& standard_error);
+  // Marks the file as a shard: /shard, and what was counted in /shard/tally. HDF5 only.
+  void shard(const Shard& shard, const NamedArrays& tally);
   void attribute(const std::string& name, double value);  // of the root; not in CSV
   void finish();
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -57,6 +58,10 @@ struct OutputOptions {
 
 // Whether an output could be created, without creating it: for dry runs. Throws what AtomicFile would.
 void check_output(const std::string& path, const OutputOptions& options);
+
+// Bytes that an output may still take where it will stand (on its disk, for this user); nothing for standard
+// output and what is no regular file.
+std::optional<double> free_bytes(const std::string& path);
 
 // An output file. It is written beside its destination as a hidden file, then synced and renamed by commit():
 // the destination is at any time absent, old or complete. Destroyed without commit(), it leaves nothing.

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
@@ -137,6 +138,14 @@ void check_output(const std::string& path, const OutputOptions& options) {
   if (::access(directory.c_str(), W_OK | X_OK) != 0) refuse_directory(path, directory, errno);
   if (::stat(directory.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
     refuse_directory(path, directory, ENOTDIR);
+}
+
+std::optional<double> free_bytes(const std::string& path) {
+  struct stat status;
+  if (is_stdout(path) || (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))) return {};
+  struct statvfs disk;
+  if (::statvfs(directory_of(path).c_str(), &disk) != 0) return {};
+  return static_cast<double>(disk.f_bavail) * static_cast<double>(disk.f_frsize);
 }
 
 AtomicFile::AtomicFile(const std::string& path, const OutputOptions& options)

@@ -210,10 +210,9 @@ TEST_F(Tool, ValuesReachTheirKeys) {
         EXPECT_EQ(context.argument("MODEL"), "@ou");
         return 0;
       });
-  run({"@ou", "-o", "out.h5", "--merge", "a.h5", "b.h5"}, [](Context& context) {
-    EXPECT_EQ(context.merge(), (std::vector<std::string>{"a.h5", "b.h5"}));
-    return 0;
-  });
+  fails({"-o", "out.h5", "--merge", "a.h5", "b.h5"}, 66, "a.h5: no such file");
+  fails({"-o", "out.h5", "--seed", "3", "--merge", "a.h5", "b.h5"}, 2,
+        "--seed: has no place beside --merge without a MODEL; the shards say what the run was");
 }
 
 TEST_F(Tool, WrongUseIsOneSentence) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/checkpoint.h"
 #include "cli/tool.h"
 #include "score/train.h"
 
@@ -13,18 +14,17 @@ class Checkpoint {
  public:
   Checkpoint(const cli::Context& context, std::vector<std::string> columns);
 
-  bool possible() const { return !path_.empty(); }   // not where the output is a pipe
-  const std::string& path() const { return path_; }  // <output>.checkpoint
+  bool possible() const { return place_.possible(); }
+  const std::string& path() const { return place_.path(); }
   void save(const Trainer& trainer) const;
-  // Throws Error(no_input) where there is none, Error(usage) where it belongs to another configuration or
-  // other data, naming the first difference.
+  // Throws as CheckpointPlace does where there is none, or it belongs to another run.
   void load(Trainer& trainer) const;
-  void remove() const;
+  void remove() const { place_.remove(); }
 
  private:
   const cli::Context& context_;
+  cli::CheckpointPlace place_;
   std::vector<std::string> columns_;
-  std::string path_;
 };
 
 }  // namespace sde

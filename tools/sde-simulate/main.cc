@@ -2,12 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <optional>
 
 #include "cli/tool.h"
 #include "config/locate.h"
 #include "config/sde_document.h"
 #include "expect.h"
+#include "job.h"
 #include "options.h"
 #include "report.h"
 #include "solve/convergence.h"
@@ -63,6 +64,9 @@ cli::ToolInfo describe() {
        "paths, and a price with its error"},
       {"sde-simulate @gbm -N 100000 --expect 'max(x-1,0)' --control auto",
        "the same error from fewer paths, by the exact mean of x"},
+      {"sde-simulate @ou -N 1e6 --shard 3/10 -o part3.h5 --checkpoint-every 600",
+       "one of ten batch jobs; after a signal or a crash the same with --resume"},
+      {"sde-simulate --merge part*.h5 -o ou.h5", "all of them, to the bits of one run"},
       {"sde-simulate @double-well -N 500 --plot wells.png", "a fan of paths with quantile bands"},
       {"sde-simulate @ou -N 1 --save 500 --format csv -o - | sde-fit @ou -", "simulate, then estimate"},
   };
@@ -70,6 +74,8 @@ cli::ToolInfo describe() {
   info.schema = "simulate";
   info.model_key = "/sde";
   info.model_kinds = {config::DocumentKind::sde};
+  info.shards = true;
+  info.resumes = true;
 
   cli::Options& o = info.options;
   std::vector<std::string> names = {"auto"};
@@ -109,79 +115,93 @@ cli::ToolInfo describe() {
   return info;
 }
 
-int run(cli::Context& context) {
-  SimulateOptions options;
-  const config::FoundSde found = config::find_sde(context.config(), "/sde");
-  const SdeDocument& document = found.sde;
-  const SdeExpressions equation = parse_model(found);
-
-  if (context.values().has("print-sde")) {
-    context.write_stdout(equation_text(equation, context.values().text("print-sde")));
-    return 0;
-  }
-  MethodChoice choice = choose_method(equation);
+// Everything but where the paths start.
+Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equation) {
+  Job job;
+  job.found = std::move(found);
+  job.equation = std::move(equation);
+  SimulateOptions& options = job.options;
+  job.choice = choose_method(job.equation);
   config::read_options(context.config(), options);
-  if (options.solver.method != "auto") choice = {&find_method(options.solver.method), "asked for"};
-  const SdeExpressions solved =
-      config::locate(context.config(), "", [&] { return suited(equation, *choice.method); });
-  const Schedule schedule = config::locate(
-      context.config(), "", [&] { return make_schedule(options, document, choice.method->name); });
-  options.solver.method = choice.method->name;
+  if (options.solver.method != "auto") job.choice = {&find_method(options.solver.method), "asked for"};
+  job.solved = config::locate(context.config(), "", [&] { return suited(job.equation, *job.choice.method); });
+  job.schedule = config::locate(
+      context.config(), "", [&] { return make_schedule(options, job.document(), job.choice.method->name); });
+  options.solver.method = job.choice.method->name;
   context.keep(options);
 
-  const bool store = context.output().given() && context.output().form != io::OutputForm::json;
+  const io::OutputForm form = context.output().form;
   const bool draw = !context.plot().empty();
-  EnsembleOptions ensemble;
-  ensemble.method = choice.method;
-  ensemble.adaptive = schedule.adaptive;
+  job.store = context.output().given() && form != io::OutputForm::json;
+  job.trajectories = job.store && options.output.trajectories;
+  EnsembleOptions& ensemble = job.ensemble;
+  ensemble.method = job.choice.method;
+  ensemble.adaptive = job.schedule.adaptive;
   if (options.solver.adaptive) {
     ensemble.tolerance.rtol = options.solver.adaptive->rtol;
     ensemble.tolerance.atol = options.solver.adaptive->atol;
   }
   if (options.solver.precision == "f32") ensemble.precision = Precision::f32;
-  ensemble.paths = options.paths;
   ensemble.seed = context.seed();
   ensemble.areas = options.brownian.levy_area == "davie" ? AreaLaw::davie : AreaLaw::foster;
+  const bool whole = context.merge().files.empty();
+  config::locate(context.config(), "", [&] {
+    choose_statistics(options, job.solved, job.schedule.grid, job.store || !whole, draw && whole,
+                      ensemble.statistics);
+  });
+
+  job.shard = io::shard_of(options.paths, context.shard().index, context.shard().count, kLeafPaths);
   if (context.values().has("path-id")) {
     const std::int64_t id = context.values().integer("path-id", 0);
     if (id < 0) fail(Status::usage, "--path-id: must be >= 0 (got {})", id);
-    ensemble.first_path = static_cast<std::uint64_t>(id);
-    options.paths = ensemble.paths = 1;
+    if (context.sharded()) fail(Status::usage, "--path-id: replays one path, which has no --shard");
+    options.paths = 1;
+    job.shard = {0, 1, static_cast<std::uint64_t>(id), 1, 1};
   }
-  config::locate(context.config(), "", [&] {
-    choose_statistics(options, solved, schedule.grid, store, draw, ensemble.statistics);
-  });
-  const InitialStates initial = read_initial(context, found, document);
-  config::locate(context.config(), "", [&] {
-    parse_expectations(options, solved, initial, schedule.grid.start(), schedule.grid.end(), ensemble);
-  });
-  const bool trajectories = store && options.output.trajectories;
-  const auto threads = static_cast<unsigned>(context.threads());
-  ensemble.lanes = choose_lanes(schedule.grid, equation.dimension(), ensemble, trajectories, threads);
+  if (context.sharded() && context.output().given() && form != io::OutputForm::hdf5)
+    fail(Status::usage, "{}: a shard is HDF5, for --merge; CSV and JSON are made of the whole",
+         context.output().path);
+  if (context.sharded() && draw)
+    fail(Status::usage, "--plot: draws the whole ensemble; give it to --merge, not to a shard");
+  ensemble.first_path = job.shard.first;
+  ensemble.paths = job.shard.rows;
+  return job;
+}
 
-  if (schedule.grid.shortened)
+int run(cli::Context& context) {
+  config::FoundSde found = config::find_sde(context.config(), "/sde");
+  SdeExpressions equation = parse_model(found);
+  if (context.values().has("print-sde")) {
+    context.write_stdout(equation_text(equation, context.values().text("print-sde")));
+    return 0;
+  }
+  Job job = prepare(context, std::move(found), std::move(equation));
+  const bool whole = context.merge().files.empty();
+  std::optional<InitialStates> initial;
+  const TimeGrid& grid = job.schedule.grid;
+  if (whole) {
+    initial = read_initial(context, job.found, job.document());
+    config::locate(context.config(), "", [&] {
+      parse_expectations(job.options, job.solved, *initial, grid.start(), grid.end(), job.ensemble);
+    });
+  }
+  const auto threads = static_cast<unsigned>(context.threads());
+  job.ensemble.lanes = choose_lanes(grid, job.equation.dimension(), job.ensemble, job.trajectories, threads);
+  if (grid.shortened && whole)
     context.warn("dt does not divide the time between save times; the last step before each is shorter");
+  const double bytes = output_bytes(job, context.output().form);
   if (context.dry_run()) {
     config::Plan plan;
-    plan.paths = options.paths;
-    plan.steps = schedule.adaptive ? 0 : schedule.grid.steps;
-    plan.memory_bytes = estimate_memory(schedule.grid, equation, ensemble, trajectories, threads);
-    plan.output_bytes = store ? output_bytes(options, schedule.grid, equation, trajectories) : 0;
-    plan.more = describe_plan(equation, solved, choice, schedule);
+    plan.paths = job.shard.rows;
+    plan.steps = job.schedule.adaptive ? 0 : grid.steps;
+    plan.memory_bytes = estimate_memory(grid, job.equation, job.ensemble, job.trajectories, threads);
+    plan.output_bytes = bytes;
+    plan.more = describe_plan(job);
     return context.print_plan(plan);
   }
-
-  Report report(context, options, document, solved, choice, schedule);
-  if (store) report.open(trajectories, ensemble.first_path);
-  context.phase("simulating", schedule.adaptive ? "paths" : "path-steps");
-  const auto started = std::chrono::steady_clock::now();
-  const auto sink = [&](const PathBlock& block) { report.add(block); };
-  const EnsembleResult result =
-      simulate(solved, initial, schedule.grid, ensemble,
-               report.wants_paths() ? std::function<void(const PathBlock&)>(sink) : nullptr, context.hooks());
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  if (result.interrupted) context.check_stopped();
-  return report.finish(result, seconds);
+  // What compression saves is not known before.
+  context.check_room(job.options.output.compression > 0 ? bytes / 2 : bytes);
+  return whole ? run_ensemble(context, job, *initial) : merge_shards(context, job);
 }
 
 }  // namespace

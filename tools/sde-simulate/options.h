@@ -93,7 +93,9 @@ struct SimulateOutput {
   std::vector<std::string> statistics = {"mean", "variance"};
   std::vector<double> quantiles = {0.05, 0.25, 0.5, 0.75, 0.95};
   SimulateHistogram histogram;
-  std::uint64_t lags = 10;  // of the autocorrelation, in save times
+  std::uint64_t lags = 10;        // of the autocorrelation, in save times
+  std::string precision = "f64";  // of the trajectories
+  std::uint64_t compression = 0;  // of the trajectories, 0 to 9
 
   template <class V>
   void visit(V& v) {
@@ -102,6 +104,8 @@ struct SimulateOutput {
     v("quantiles", quantiles);
     v("histogram", histogram);
     v("lags", lags);
+    v("precision", precision);
+    v("compression", compression);
   }
 
   bool wants(const std::string& statistic) const;

@@ -73,89 +73,114 @@ InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
                         [&] { return InitialStates(document, std::move(rows)); });
 }
 
-double output_bytes(const SimulateOptions& options, const TimeGrid& grid, const SdeExpressions& equation,
-                    bool trajectories) {
-  const double cells = static_cast<double>(grid.save.size() * equation.dimension());
-  const SimulateOutput& output = options.output;
-  double numbers = 0;  // of a cell
+double output_bytes(const Job& job, io::OutputForm form) {
+  if (!job.store) return 0;
+  const SimulateOutput& output = job.options.output;
+  const auto D = static_cast<double>(job.equation.dimension());
+  const auto saves = static_cast<double>(job.schedule.grid.save.size());
+  double numbers = 0;  // of a state at a time
   if (output.wants("mean")) numbers += 2;
   if (output.wants("variance")) numbers += 1;
-  if (output.wants("covariance")) numbers += 2 * static_cast<double>(equation.dimension());
+  if (output.wants("covariance")) numbers += 2 * D;
   if (output.wants("quantiles")) numbers += 3 * static_cast<double>(output.quantiles.size());
   if (output.wants("histogram")) numbers += 3 + 2 * static_cast<double>(output.histogram.bins);
   if (output.wants("autocorrelation")) numbers += 1 + static_cast<double>(output.lags);
-  double bytes = 20e3 + numbers * cells * 8;
-  if (trajectories) bytes += static_cast<double>(options.paths) * (cells * 8 + 9);
+  const auto paths = static_cast<double>(job.shard.rows);
+  if (form == io::OutputForm::csv) {
+    // 17 digits, a sign or a point and a comma; ids and times are shorter.
+    if (!job.trajectories) return saves * D * numbers * 20;
+    return paths * saves * (10 + 20 * D);
+  }
+  double bytes = 20e3 + numbers * saves * D * 8;
+  if (job.trajectories) bytes += paths * (saves * D * (output.precision == "f32" ? 4 : 8) + 9);
   return bytes;
 }
 
-std::vector<std::pair<std::string, std::string>> describe_plan(const SdeExpressions& equation,
-                                                               const SdeExpressions& solved,
-                                                               const MethodChoice& choice,
-                                                               const Schedule& schedule) {
+std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job) {
+  const SdeExpressions& equation = job.equation;
+  const Method& method = *job.choice.method;
   std::vector<std::pair<std::string, std::string>> rows = {
-      {"method", fmt::format("{} ({})", choice.method->name, choice.reason)},
+      {"method", fmt::format("{} ({})", method.name, job.choice.reason)},
       {"noise", equation.noises.empty()
                     ? std::string("none: an ODE")
                     : fmt::format("{}, {}", to_string(equation.noise_kind), to_string(equation.calculus))}};
-  if (solved.calculus != equation.calculus)
-    rows.emplace_back("converted",
-                      fmt::format("to {} for {}", to_string(solved.calculus), choice.method->name));
-  if (schedule.adaptive) rows.emplace_back("steps", "adaptive, chosen for every path");
+  if (job.solved.calculus != equation.calculus)
+    rows.emplace_back("converted", fmt::format("to {} for {}", to_string(job.solved.calculus), method.name));
+  if (job.schedule.adaptive) rows.emplace_back("steps", "adaptive, chosen for every path");
+  if (job.shard.count > 1)
+    rows.emplace_back("shard",
+                      fmt::format("{} of {}: {} paths of {}, from id {}", job.shard.index, job.shard.count,
+                                  job.shard.rows, job.shard.total, job.shard.first));
   return rows;
 }
 
-Report::Report(cli::Context& context, const SimulateOptions& options, const SdeDocument& document,
-               const SdeExpressions& equation, const MethodChoice& choice, const Schedule& schedule)
+io::EnsembleBlock to_rows(const PathBlock& block, std::uint64_t first_path) {
+  const std::size_t width = block.saves * block.dimension;
+  io::EnsembleBlock out;
+  out.first = block.first_id - first_path;
+  for (std::size_t p = 0; p < block.paths; ++p) out.path_id.push_back(block.first_id + p);
+  out.value.resize(block.paths * width);
+  // The layout turns here, once: lanes side by side in memory become paths one after the other in the file.
+  // In squares that stay in the cache whatever their strides are.
+  constexpr std::size_t kSquare = 16;
+  for (std::size_t r = 0; r < width; r += kSquare)
+    for (std::size_t p0 = 0; p0 < block.paths; p0 += kSquare)
+      for (std::size_t p = p0; p < std::min(p0 + kSquare, block.paths); ++p)
+        for (std::size_t row = r; row < std::min(r + kSquare, width); ++row)
+          out.value[p * width + row] = block.values[row * block.stride + p];
+  for (std::size_t p = 0; p < block.paths; ++p)
+    out.status.push_back(static_cast<std::uint8_t>(block.status[p]));
+  return out;
+}
+
+Report::Report(cli::Context& context, const Job& job)
     : context_(context),
-      options_(options),
-      document_(document),
-      equation_(equation),
-      choice_(choice),
-      schedule_(schedule) {
+      job_(job),
+      options_(job.options),
+      document_(job.document()),
+      equation_(job.solved),
+      schedule_(job.schedule) {
   if (!context.plot().empty())
-    shown_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kPathsShown, options.paths)));
+    shown_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kPathsShown, job.shard.rows)));
 }
 
 Report::~Report() = default;
 
-void Report::open(bool trajectories, std::uint64_t first_path) {
-  first_path_ = first_path;
-  trajectories_ = trajectories;
+void Report::open() {
   io::EnsembleLayout layout;
-  layout.paths = trajectories ? options_.paths : 0;
+  layout.paths = job_.trajectories ? job_.shard.rows : 0;
   layout.time = schedule_.grid.save;
   layout.columns = equation_.states;
-  layout.trajectories = trajectories;
+  layout.trajectories = job_.trajectories;
+  layout.element = options_.output.precision == "f32" ? io::Element::f32 : io::Element::f64;
+  layout.deflate = static_cast<int>(options_.output.compression);
   writer_ = std::make_unique<io::EnsembleWriter>(context_.output().path, context_.output().form, layout,
                                                  context_.provenance(), context_.output().options());
 }
 
 bool Report::wants_paths() const {
-  return trajectories_ || !shown_.empty();
+  return job_.trajectories || !shown_.empty();
 }
 
-void Report::add(const PathBlock& block) {
-  const std::size_t width = block.saves * block.dimension;
+bool Report::wants(const PathBlock& block) const {
+  return job_.trajectories || block.first_id - job_.shard.first < shown_.size();
+}
+
+void Report::add(io::EnsembleBlock block) {
+  const std::size_t width = schedule_.grid.save.size() * equation_.dimension();
   // Each path shown belongs to one block, so that no two threads write the same one.
-  for (std::size_t p = 0; p < block.paths && block.first_id - first_path_ + p < shown_.size(); ++p) {
-    std::vector<double>& path = shown_[static_cast<std::size_t>(block.first_id - first_path_) + p];
-    path.resize(width);
-    for (std::size_t s = 0; s < block.saves; ++s)
-      for (std::size_t i = 0; i < block.dimension; ++i) path[s * block.dimension + i] = block.at(p, s, i);
+  for (std::size_t p = 0; p < block.status.size() && block.first + p < shown_.size(); ++p) {
+    const auto from = block.value.begin() + static_cast<std::ptrdiff_t>(p * width);
+    shown_[static_cast<std::size_t>(block.first) + p].assign(from, from + static_cast<std::ptrdiff_t>(width));
   }
-  if (!trajectories_) return;
-  io::EnsembleBlock out;
-  out.first = block.first_id - first_path_;
-  for (std::size_t p = 0; p < block.paths; ++p) out.path_id.push_back(block.first_id + p);
-  out.value.resize(block.paths * width);
-  // The layout turns here, once: lanes side by side in memory become paths one after the other in the file.
-  for (std::size_t row = 0; row < width; ++row)
-    for (std::size_t p = 0; p < block.paths; ++p)
-      out.value[p * width + row] = block.values[row * block.stride + p];
-  for (std::size_t p = 0; p < block.paths; ++p)
-    out.status.push_back(static_cast<std::uint8_t>(block.status[p]));
-  writer_->write(std::move(out));
+  if (job_.trajectories) writer_->write(std::move(block));
+}
+
+void Report::keep_shard(const Tally& tally) {
+  if (!writer_) return;
+  NamedArrays arrays = tally.store();
+  arrays.put("control_means", job_.ensemble.control_means);
+  writer_->shard(job_.shard, std::move(arrays));
 }
 
 void Report::write_statistics(const EnsembleResult& result) {
@@ -268,12 +293,15 @@ std::string Report::text(const EnsembleResult& result, double seconds) const {
       schedule_.adaptive ? "adaptive steps" : fmt::format("{} steps", schedule_.grid.steps);
   std::string out =
       fmt::format("{}: {} paths, {} by {} ({}), {:.3g} s", document_.name.empty() ? "sde" : document_.name,
-                  result.paths, steps, choice_.method->name,
+                  result.paths, steps, job_.choice.method->name,
                   equation_.noises.empty() ? std::string("no noise")
                                            : fmt::format("{} noise", to_string(equation_.noise_kind)),
                   seconds);
   if (seconds > 0 && !schedule_.adaptive)
     out += fmt::format(", {:.3g} M path-steps/s", static_cast<double>(result.path_steps) / seconds / 1e6);
+  if (context_.sharded())
+    out += fmt::format("; shard {} of {}, paths {} to {} of {}", job_.shard.index, job_.shard.count,
+                       job_.shard.first, job_.shard.first + job_.shard.rows, job_.shard.total);
   out += fmt::format("\nat t = {:g}\n", schedule_.grid.end());
   std::size_t width = 8;
   for (const std::string& name : equation_.states) width = std::max(width, name.size());
@@ -312,7 +340,9 @@ int Report::finish(const EnsembleResult& result, double seconds) {
   config::Summary summary;
   summary.set("/kind", "simulate").set("/name", document_.name).set("/paths", result.paths);
   if (!schedule_.adaptive) summary.set("/steps", schedule_.grid.steps).set("/path_steps", result.path_steps);
-  summary.set("/seconds", seconds).set("/method", choice_.method->name).set("/method_reason", choice_.reason);
+  summary.set("/seconds", seconds)
+      .set("/method", job_.choice.method->name)
+      .set("/method_reason", job_.choice.reason);
   summary.set("/precision", options_.solver.precision);
   summary.set("/noise", to_string(equation_.noise_kind)).set("/calculus", to_string(equation_.calculus));
   summary.set("/seed", context_.seed())
@@ -321,6 +351,11 @@ int Report::finish(const EnsembleResult& result, double seconds) {
   summary.set("/status/ok", result.ok)
       .set("/status/non_finite", result.non_finite)
       .set("/status/absorbed", result.absorbed);
+  if (context_.sharded()) {
+    const io::Shard& shard = job_.shard;
+    summary.set("/shard/index", shard.index).set("/shard/count", shard.count);
+    summary.set("/shard/first", shard.first).set("/shard/total", shard.total);
+  }
   for (std::size_t i = 0; i < equation_.dimension(); ++i) {
     const Moments& m = result.final[i];
     const std::string& name = equation_.states[i];

@@ -6,11 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/tool.h"
-#include "config/sde_document.h"
 #include "io/ensemble.h"
-#include "options.h"
-#include "solve/ensemble.h"
+#include "job.h"
 
 namespace sde {
 
@@ -20,26 +17,28 @@ SdeExpressions parse_model(const config::FoundSde& found);
 // The initial laws with the files that they name.
 InitialStates read_initial(cli::Context& context, const config::FoundSde& found, const SdeDocument& document);
 
-double output_bytes(const SimulateOptions& options, const TimeGrid& grid, const SdeExpressions& equation,
-                    bool trajectories);
-std::vector<std::pair<std::string, std::string>> describe_plan(const SdeExpressions& equation,
-                                                               const SdeExpressions& solved,
-                                                               const MethodChoice& choice,
-                                                               const Schedule& schedule);
+// Of the output's file, roughly.
+double output_bytes(const Job& job, io::OutputForm form);
+std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job);
 
 // The equation written out in a calculus ("ito" or "stratonovich"), one line a state, for --print-sde.
 std::string equation_text(const SdeExpressions& equation, const std::string& calculus);
 
+// A block as rows of the file; row 0 is that of path `first_path`.
+io::EnsembleBlock to_rows(const PathBlock& block, std::uint64_t first_path);
+
 class Report {
  public:
-  Report(cli::Context& context, const SimulateOptions& options, const SdeDocument& document,
-         const SdeExpressions& equation, const MethodChoice& choice, const Schedule& schedule);
+  Report(cli::Context& context, const Job& job);
   ~Report();
 
-  // The output file, before any work is done; paths are numbered from first_path.
-  void open(bool trajectories, std::uint64_t first_path);
-  bool wants_paths() const;          // for the file or for the picture
-  void add(const PathBlock& block);  // from any thread
+  // The output file, before any work is done.
+  void open();
+  bool wants_paths() const;                  // for the file or for the picture
+  bool wants(const PathBlock& block) const;  // these ones
+  void add(io::EnsembleBlock block);         // from any thread
+  // What was counted, for --merge; before finish().
+  void keep_shard(const Tally& tally);
   int finish(const EnsembleResult& result, double seconds);
 
  private:
@@ -49,14 +48,12 @@ class Report {
   std::string text(const EnsembleResult& result, double seconds) const;
 
   cli::Context& context_;
+  const Job& job_;
   const SimulateOptions& options_;
   const SdeDocument& document_;
   const SdeExpressions& equation_;
-  const MethodChoice& choice_;
   const Schedule& schedule_;
   std::unique_ptr<io::EnsembleWriter> writer_;
-  bool trajectories_ = false;
-  std::uint64_t first_path_ = 0;
   std::vector<std::vector<double>> shown_;  // [path] -> [save][state], the first paths, for the picture
 };
 

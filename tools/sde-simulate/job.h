@@ -1,0 +1,35 @@
+// What a run of sde-simulate is, once the configuration is understood.
+#pragma once
+
+#include "cli/tool.h"
+#include "config/sde_document.h"
+#include "io/shard.h"
+#include "options.h"
+#include "sde/expressions.h"
+#include "solve/ensemble.h"
+#include "solve/method.h"
+
+namespace sde {
+
+struct Job {
+  config::FoundSde found;
+  SimulateOptions options;
+  SdeExpressions equation;  // as the document has it
+  SdeExpressions solved;    // in the method's calculus
+  MethodChoice choice;
+  Schedule schedule;
+  EnsembleOptions ensemble;
+  io::Shard shard;            // ids that are run here: all, without --shard
+  bool store = false;         // an output of trajectories or statistics
+  bool trajectories = false;  // in it
+
+  const SdeDocument& document() const { return found.sde; }
+};
+
+// The shards of --merge into what one run would have written. Returns the exit status.
+int merge_shards(cli::Context& context, Job& job);
+
+// Runs the ensemble with checkpoints where they are asked for, and reports. Returns the exit status.
+int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial);
+
+}  // namespace sde

@@ -1,0 +1,63 @@
+// An ensemble run to its end, in one go or from checkpoint to checkpoint.
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "checkpoint.h"
+#include "job.h"
+#include "report.h"
+
+namespace sde {
+namespace {
+
+// True where the ensemble is done; false where a signal ended it, which has then been kept.
+bool run_to_end(cli::Context& context, Ensemble& ensemble, const Ensemble::Sink& sink,
+                SimulationCheckpoint& checkpoint) {
+  for (;;) {
+    const cli::PauseTimer timer(context.checkpoint_every());
+    if (ensemble.run(sink, context.hooks(), &timer.token())) return true;
+    const bool stopped = context.hooks().stopped();
+    if (stopped && !checkpoint.active()) return false;
+    checkpoint.save(ensemble);
+    if (stopped) return false;
+  }
+}
+
+}  // namespace
+
+int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial) {
+  SimulationCheckpoint checkpoint(context, job);
+  Ensemble ensemble(job.solved, initial, job.schedule.grid, job.ensemble);
+  Report report(context, job);
+  if (context.resume()) checkpoint.load(ensemble);
+  // With checkpoints the output is made at the end, so that a killed run leaves them alone.
+  if (job.store && !checkpoint.active()) report.open();
+  context.phase("simulating", job.schedule.adaptive ? "paths" : "path-steps");
+  const auto started = std::chrono::steady_clock::now();
+  Ensemble::Sink sink;
+  if (report.wants_paths()) {
+    if (checkpoint.active())
+      sink = [&](const PathBlock& block) {
+        if (report.wants(block)) checkpoint.spool().append(to_rows(block, job.shard.first));
+      };
+    else
+      sink = [&](const PathBlock& block) { report.add(to_rows(block, job.shard.first)); };
+    if (checkpoint.active()) checkpoint.spool();  // before threads need it
+  }
+  if (!run_to_end(context, ensemble, sink, checkpoint)) {
+    context.check_stopped(checkpoint.active()
+                              ? fmt::format("{} holds {} of {} paths; continue with --resume",
+                                            checkpoint.path(), ensemble.tally().paths, job.shard.rows)
+                              : "");
+  }
+  if (job.store && checkpoint.active()) report.open();
+  if (report.wants_paths() && checkpoint.active())
+    checkpoint.spool().replay([&](io::EnsembleBlock block) { report.add(std::move(block)); });
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  if (context.sharded()) report.keep_shard(ensemble.tally());
+  const int status = report.finish(ensemble.result(), seconds);
+  checkpoint.remove();
+  return status;
+}
+
+}  // namespace sde
