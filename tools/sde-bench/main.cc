@@ -16,7 +16,7 @@ namespace {
 
 using namespace sde;
 
-const std::vector<std::string> kSuites = {"convergence", "throughput", "check"};
+const std::vector<std::string> kSuites = {"convergence", "throughput", "training", "check"};
 
 cli::ToolInfo describe() {
   cli::ToolInfo info;
@@ -29,10 +29,13 @@ cli::ToolInfo describe() {
       "from the exact moments of one step, without sampling. SUITE throughput measures "
       "random "
       "numbers and whole simulations (cases normals, normals_f32, ou_em, gbm_milstein, heston_em, "
-      "lorenz_em). SUITE check "
+      "lorenz_em). SUITE training measures the steps of score-train (train_64, unet_8, ...) and the matrix "
+      "products and "
+      "convolutions that they are made of, as shares of this machine's peak. SUITE check "
       "says by its exit status alone whether files are whole and readable.";
-  info.arguments = {{"SUITE", "convergence, throughput or check"},
-                    {"CASE", "models (convergence), cases (throughput) or files (check)", false, true}};
+  info.arguments = {
+      {"SUITE", "convergence, throughput, training or check"},
+      {"CASE", "models (convergence), cases (throughput, training) or files (check)", false, true}};
   info.examples = {
       {"sde-bench convergence", "the orders of euler-maruyama, milstein and heun on three standard problems"},
       {"sde-bench convergence --all", "the table of every method on nine standard problems"},
@@ -55,7 +58,7 @@ cli::ToolInfo describe() {
       .default_text("65536 for convergence, 4096 with --all");
   o.number("confidence", "/confidence", "level of the intervals (convergence)");
   o.flag("all", "/all", "every standard problem, method and calculus, quickly (convergence)");
-  o.integer("repeats", "/repeats", "runs of which the best counts (throughput)");
+  o.integer("repeats", "/repeats", "runs of which the best counts (throughput, training)");
   return info;
 }
 
@@ -113,6 +116,8 @@ int run(cli::Context& context) {
     outcome = config::locate(context.config(), "", [&] { return bench::convergence(context, options); });
   } else if (suite == "throughput") {
     outcome = bench::throughput(context, options);
+  } else if (suite == "training") {
+    outcome = bench::training(context, options);
   } else {
     fail(Status::usage, "unknown suite \"{}\"{}", suite, suggestion(suite, kSuites));
   }

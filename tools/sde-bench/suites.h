@@ -54,6 +54,8 @@ struct Outcome {
 Outcome convergence(cli::Context& context, const BenchOptions& options);
 // Rates of random numbers and of whole simulations, statistics only.
 Outcome throughput(cli::Context& context, const BenchOptions& options);
+// Rates of training steps, and of the products they are made of as shares of the processor's peak.
+Outcome training(cli::Context& context, const BenchOptions& options);
 // Whether files are whole and readable; silent. Returns the exit status by throwing for the first that is
 // not.
 void check(cli::Context& context);

@@ -1,0 +1,269 @@
+// The speed of training: whole steps, and the matrix products and convolutions that they are made of.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "base/error.h"
+#include "base/suggest.h"
+#include "nn/gemm.h"
+#include "nn/image.h"
+#include "nn/tape.h"
+#include "random/stream.h"
+#include "score/train.h"
+#include "simd/peak.h"
+#include "simd/target.h"
+#include "suites.h"
+
+namespace sde::bench {
+namespace {
+
+constexpr std::uint64_t kSteps = 200, kBatch = 512;
+constexpr std::size_t kLanes = nn::kTapeStep;
+const std::size_t kWidths[] = {64, 128, 256};
+
+double seconds_of(const std::function<void()>& run) {
+  const auto start = std::chrono::steady_clock::now();
+  run();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Operations a second of a short kernel: the best of `repeats` runs of some milliseconds.
+double rate_of(std::uint64_t repeats, double operations, const std::function<void()>& run) {
+  std::uint64_t calls = 1;
+  while (seconds_of([&] {
+           for (std::uint64_t i = 0; i < calls; ++i) run();
+         }) < 2e-3) {
+    calls *= 2;
+  }
+  double best = std::numeric_limits<double>::infinity();
+  for (std::uint64_t k = 0; k < 10 * repeats; ++k) {
+    best = std::min(best, seconds_of([&] {
+                      for (std::uint64_t i = 0; i < calls; ++i) run();
+                    }));
+  }
+  return operations * static_cast<double>(calls) / best;
+}
+
+double peak(std::uint64_t repeats) {
+  double best = 0;
+  for (std::uint64_t k = 0; k < 10 * repeats; ++k) {
+    double operations = 0;
+    const double seconds = seconds_of([&] { operations = simd::spin_multiply_adds(std::uint64_t{1} << 26); });
+    best = std::max(best, operations / seconds);
+  }
+  return best;
+}
+
+// Steps of score-train on standard normal rows: times, noise, forward, backward, clipping, Adam, average.
+Run train(const std::string& name, std::uint64_t repeats, TrainOptions o, std::size_t dimension,
+          std::size_t rows) {
+  std::vector<double> data(rows * dimension);
+  const Stream stream = make_stream(1, Purpose::test);
+  for (std::size_t i = 0; i + 1 < data.size(); i += 2) {
+    const auto z = normal_pair(stream, i, 0);
+    data[i] = z[0];
+    data[i + 1] = z[1];
+  }
+  o.validation_fraction = 0;
+  double best = std::numeric_limits<double>::infinity();
+  double flops = 0;
+  for (std::uint64_t k = 0; k <= repeats; ++k) {  // the first one warms up
+    Trainer trainer(o, data, rows, dimension);
+    flops = 3 * trainer.network().flops();
+    const double seconds = seconds_of([&] { trainer.run({}); });
+    if (k) best = std::min(best, seconds);
+  }
+  Run run;
+  run.case_name = name;
+  run.value = static_cast<double>(o.steps * o.batch) / best;
+  run.unit = "samples/s";
+  run.name = fmt::format("batch {}, {:.3g} kflop a sample", o.batch, flops / 1e3);
+  run.more = {{"seconds", best}, {"gflops", run.value * flops / 1e9}};
+  return run;
+}
+
+Run train_mlp(const std::string& name, std::size_t width, std::uint64_t repeats) {
+  TrainOptions o;
+  o.network.hidden = {width, width, width};
+  o.network.time_embedding.type = nn::TimeEmbedding::sinusoidal;
+  o.batch = kBatch;
+  o.steps = kSteps;
+  return train(name, repeats, o, 2, 10000);
+}
+
+Run train_unet(const std::string& name, std::size_t side, std::vector<std::size_t> widths,
+               std::uint64_t repeats) {
+  TrainOptions o;
+  o.network.type = nn::NetworkType::unet;
+  o.network.image = {1, side, side};
+  o.network.hidden = std::move(widths);
+  o.batch = 128;
+  o.steps = side > 8 ? 1 : 4;
+  return train(name, repeats, o, side * side, 256);
+}
+
+struct Kernel {
+  std::string what;
+  double operations;
+  std::function<void()> run;
+};
+
+// One layer of width W on the lanes of a tape.
+std::vector<Kernel> layer_kernels(std::size_t W, AlignedVector<float>& memory) {
+  memory.assign(2 * W * W + 3 * W * kLanes + W, 0.01f);
+  float *weight = memory.data(), *gradient = weight + W * W, *x = gradient + W * W, *y = x + W * kLanes,
+        *transposed = y + W * kLanes, *bias = transposed + W * kLanes;
+  const double operations = 2.0 * static_cast<double>(W * W * kLanes);
+  return {{"forward", operations,
+           [=] {
+             nn::multiply({.m = W,
+                           .n = kLanes,
+                           .k = W,
+                           .a = weight,
+                           .a_row = W,
+                           .a_col = 1,
+                           .b = x,
+                           .ldb = kLanes,
+                           .c = y,
+                           .ldc = kLanes,
+                           .row_start = bias});
+           }},
+          {"input gradient", operations,
+           [=] {
+             nn::multiply({.m = W,
+                           .n = kLanes,
+                           .k = W,
+                           .a = weight,
+                           .a_row = 1,
+                           .a_col = W,
+                           .b = x,
+                           .ldb = kLanes,
+                           .c = y,
+                           .ldc = kLanes});
+           }},
+          {"weight gradient", operations, [=] {
+             nn::transpose(x, W, kLanes, kLanes, transposed, W);
+             nn::multiply({.m = W,
+                           .n = W,
+                           .k = kLanes,
+                           .a = y,
+                           .a_row = kLanes,
+                           .a_col = 1,
+                           .b = transposed,
+                           .ldb = W,
+                           .c = gradient,
+                           .ldc = W,
+                           .accumulate = true});
+           }}};
+}
+
+// A 3 x 3 convolution of C to C channels.
+std::vector<Kernel> convolution_kernels(std::size_t side, std::size_t C, AlignedVector<float>& memory) {
+  const std::size_t rows = side * side * C, weights = 9 * C * C, scratch = (rows + 16) * kLanes;
+  memory.assign(2 * weights + 2 * rows * kLanes + scratch + weights + C, 0.01f);
+  float *weight = memory.data(), *gradient = weight + weights, *x = gradient + weights,
+        *y = x + rows * kLanes, *transposed = y + rows * kLanes, *flipped = transposed + scratch,
+        *bias = flipped + weights;
+  nn::Convolution<float> c;
+  c.in = {side, side, C};
+  c.out_channels = c.pixel = c.out_pixel = C;
+  c.weight = weight;
+  c.stride = 9 * C;
+  // Windows lose a line at the border.
+  const double taps = std::pow(3 * static_cast<double>(side) - 2, 2);
+  const double operations = 2 * taps * static_cast<double>(C * C * kLanes);
+  return {{"forward", operations, [=] { nn::convolve<float>(c, bias, x, kLanes, y); }},
+          {"input gradient", operations,
+           [=] { nn::convolve_transposed<float>(c, y, kLanes, x, false, flipped); }},
+          {"weight gradient", operations,
+           [=] { nn::convolve_gradient<float>(c, x, y, kLanes, gradient, bias, transposed); }}};
+}
+
+struct Case {
+  std::string name;
+  std::function<std::vector<Run>(std::uint64_t)> run;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  const auto kernels = [](const std::string& name, const std::string& what, auto make) {
+    return Case{name, [=](std::uint64_t repeats) {
+                  const double most = peak(repeats);
+                  AlignedVector<float> memory;
+                  std::vector<Run> runs;
+                  for (const Kernel& kernel : make(memory)) {
+                    Run run;
+                    run.case_name = name;
+                    run.name = kernel.what + ", " + what;
+                    run.value = rate_of(repeats, kernel.operations, kernel.run) / 1e9;
+                    run.unit = "GFLOP/s";
+                    run.more = {{"peak", most / 1e9}, {"share", run.value * 1e9 / most}};
+                    runs.push_back(run);
+                  }
+                  return runs;
+                }};
+  };
+  for (const std::size_t width : kWidths) {
+    const std::string name = fmt::format("train_{}", width);
+    all.push_back(
+        {name, [=](std::uint64_t repeats) { return std::vector{train_mlp(name, width, repeats)}; }});
+  }
+  for (const std::size_t width : kWidths) {
+    all.push_back(kernels(fmt::format("layer_{}", width),
+                          fmt::format("a layer of {} on {} lanes, one thread", width, kLanes),
+                          [=](AlignedVector<float>& memory) { return layer_kernels(width, memory); }));
+  }
+  all.push_back({"unet_8", [](std::uint64_t repeats) {
+                   return std::vector{train_unet("unet_8", 8, {32, 64}, repeats)};
+                 }});
+  all.push_back({"unet_28", [](std::uint64_t repeats) {
+                   return std::vector{train_unet("unet_28", 28, {16, 32, 64}, repeats)};
+                 }});
+  for (const auto& [side, channels] : {std::pair<std::size_t, std::size_t>{8, 32}, {8, 64}, {28, 32}}) {
+    all.push_back(kernels(fmt::format("convolution_{}x{}_{}", side, side, channels),
+                          fmt::format("3 x 3 on {} lanes, one thread", kLanes),
+                          [=, s = side, c = channels](AlignedVector<float>& memory) {
+                            return convolution_kernels(s, c, memory);
+                          }));
+  }
+  return all;
+}
+
+}  // namespace
+
+Outcome training(cli::Context& context, const BenchOptions& asked) {
+  const std::vector<Case> all = cases();
+  std::vector<std::string> known, wanted = context.arguments("CASE");
+  for (const Case& c : all) known.push_back(c.name);
+  for (const std::string& name : wanted) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      fail(Status::usage, "unknown case \"{}\"{}", name, suggestion(name, known));
+  }
+  if (wanted.empty()) wanted = known;
+  Outcome outcome;
+  outcome.text = fmt::format("{} thread{}, {} instructions\n", context.threads(),
+                             context.threads() == 1 ? "" : "s", current_target());
+  for (const std::string& name : wanted) {
+    if (context.dry_run()) {
+      outcome.runs.push_back({name, "training", 0, "1/s", {}, {}, {}, ""});
+      continue;
+    }
+    context.check_stopped();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Case& c) { return c.name == name; });
+    for (Run& run : found->run(asked.repeats)) {
+      const bool steps = run.unit == "samples/s";
+      outcome.text += fmt::format("{:<20} {:>8.1f} {:<11} {:>4.0f} {:<9} {}\n", run.case_name,
+                                  steps ? run.value / 1e3 : run.value, steps ? "k samples/s" : run.unit,
+                                  steps ? run.more[1].second : 100 * run.more[1].second,
+                                  steps ? "GFLOP/s" : "% of peak", run.name);
+      outcome.runs.push_back(std::move(run));
+    }
+  }
+  return outcome;
+}
+
+}  // namespace sde::bench
