@@ -48,7 +48,32 @@ void SampleSink::add(std::uint64_t first, std::span<const double> values,
                 values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), room)));
 }
 
-// Two columns are drawn against each other, others as one histogram each.
+// The first hundred, ten a line, a pixel apart; of several channels their mean.
+void SampleSink::add_images(cli::Figure& figure) const {
+  constexpr std::size_t kLine = 10, kMost = 100;
+  const std::size_t C = image_[0], H = image_[1], W = image_[2], D = C * H * W;
+  const std::size_t n = std::min(kMost, shown_.size() / D), columns = std::min(n, kLine),
+                    lines = (n + kLine - 1) / kLine;
+  const std::size_t width = columns * (W + 1) - 1, height = lines * (H + 1) - 1;
+  std::vector<double> grey(n * H * W, 0.0);
+  for (std::size_t k = 0; k < n * D; ++k) {
+    grey[k / D * H * W + k % (H * W)] += shown_[k] / static_cast<double>(C);
+  }
+  std::vector<double> values(width * height, n ? *std::min_element(grey.begin(), grey.end()) : 0);
+  for (std::size_t k = 0; k < grey.size(); ++k) {
+    const std::size_t image = k / (H * W), y = k / W % H, x = k % W;
+    values[(image / kLine * (H + 1) + y) * width + image % kLine * (W + 1) + x] = grey[k];
+  }
+  cli::Panel panel;
+  panel.bare = true;
+  panel.equal_axes = true;
+  panel.image(std::move(values), width);
+  figure.panels.push_back(std::move(panel));
+  figure.panel_width = 4.8;
+  figure.panel_height = figure.panel_width * static_cast<double>(height) / static_cast<double>(width) + 0.4;
+}
+
+// Images are drawn side by side, two columns against each other, others as one histogram each.
 void SampleSink::draw(const std::string& model) const {
   const std::size_t D = columns_.size(), n = shown_.size() / D;
   const auto column = [&](std::size_t i) {
@@ -58,7 +83,9 @@ void SampleSink::draw(const std::string& model) const {
   };
   cli::Figure figure;
   figure.title = fmt::format("{} samples of {}", n, model);
-  if (D == 2) {
+  if (!image_.empty()) {
+    add_images(figure);
+  } else if (D == 2) {
     cli::Panel panel;
     panel.x_label = columns_[0];
     panel.y_label = columns_[1];

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/plot.h"
 #include "cli/tool.h"
 #include "io/samples.h"
 #include "stats/moments.h"
@@ -37,14 +38,18 @@ class SampleSink {
   // [samples][D] and [samples][T][D] (or nothing) from id `first` on; one call at a time.
   void add(std::uint64_t first, std::span<const double> values, std::span<const double> trajectory = {});
   int finish(const SampleSummary& summary);
+  // Samples are images of [channels, height, width], and drawn as such.
+  void set_image(std::vector<std::size_t> image) { image_ = std::move(image); }
 
  private:
   void draw(const std::string& model) const;
+  void add_images(cli::Figure& figure) const;
 
   cli::Context& context_;
   std::vector<std::string> columns_;
   std::unique_ptr<io::SamplesWriter> writer_;
   std::vector<double> shown_;
+  std::vector<std::size_t> image_;
 };
 
 bool stores(const cli::Context& context);  // samples themselves, not only a summary

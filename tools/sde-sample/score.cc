@@ -74,6 +74,7 @@ int sample_score(cli::Context& context) {
 
   SampleSink sink(context, found.columns, options.samples,
                   options.trajectory ? sampler.grid() : std::vector<double>());
+  sink.set_image(found.image);
   context.phase("sampling", "samples");
   const auto started = std::chrono::steady_clock::now();
   const auto add = [&](const SampleBlock& block) {
