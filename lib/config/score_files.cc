@@ -65,6 +65,10 @@ FoundScore read_trained(const io::Input& input) {
   const nn::Network network(config.train.network, D, D, config.train.classes);
   AlignedVector<float> theta(network.size());
   const bool averaged = !file.ema.empty();
+  if (!averaged && config.train.ema > 0) {
+    fail(Status::bad_data, "{}: /ema: is missing, though the weights were averaged (/ema is {})",
+         input.name(), config.train.ema);
+  }
   for (const nn::Parameter& p : network.parameters()) {
     unpack(file, averaged ? file.ema : file.weights, averaged ? "/ema" : "/weights", p, "", input.name(),
            theta);
@@ -81,6 +85,7 @@ FoundScore read_trained(const io::Input& input) {
   found.model = std::make_shared<NetworkModel>(make_process(config.train.process), config.train.prediction,
                                                network, std::move(theta), std::move(standard));
   found.columns = file.columns;
+  found.image = config.train.network.image;
   found.name = input.name();
   found.file = input;
   return found;
@@ -130,6 +135,7 @@ io::ModelFile to_model_file(const Trainer& trainer, const std::string& config,
   for (const nn::Parameter& p : trainer.network().parameters()) {
     file.weights.push_back(pack(p, "", state.network.weights));
     file.ema.push_back(pack(p, "", state.network.ema));
+    if (!state.best.empty()) file.best.push_back(pack(p, "", state.best));
     if (!p.trained) continue;
     file.optimizer.push_back(pack(p, "/m", state.network.first));
     file.optimizer.push_back(pack(p, "/v", state.network.second));
@@ -143,6 +149,10 @@ io::ModelFile to_model_file(const Trainer& trainer, const std::string& config,
   file.loss_step = state.curve.step;
   file.loss = state.curve.loss;
   file.validation_loss = state.curve.validation;
+  if (!state.best.empty()) {
+    file.state["best_loss"] = state.best_loss;
+    file.state["best_step"] = static_cast<double>(state.best_step);
+  }
   file.state["loss_sum"] = state.loss_sum;
   file.state["loss_count"] = static_cast<double>(state.loss_count);
   return file;
@@ -154,9 +164,11 @@ TrainState read_train_state(const io::ModelFile& file, const nn::Network& networ
   state.network.ema.resize(network.size());
   state.network.first.resize(network.trained_size());
   state.network.second.resize(network.trained_size());
+  if (!file.best.empty()) state.best.resize(network.size());
   for (const nn::Parameter& p : network.parameters()) {
     unpack(file, file.weights, "/weights", p, "", name, state.network.weights);
     unpack(file, file.ema, "/ema", p, "", name, state.network.ema);
+    if (!file.best.empty()) unpack(file, file.best, "/best", p, "", name, state.best);
     if (!p.trained) continue;
     unpack(file, file.optimizer, "/optimizer", p, "/m", name, state.network.first);
     unpack(file, file.optimizer, "/optimizer", p, "/v", name, state.network.second);
@@ -167,6 +179,8 @@ TrainState read_train_state(const io::ModelFile& file, const nn::Network& networ
   state.curve.validation = file.validation_loss;
   state.curve.validation.resize(file.loss.size(), std::nan(""));
   for (const auto& [key, value] : file.state) {
+    if (key == "best_loss") state.best_loss = value;
+    if (key == "best_step") state.best_step = static_cast<std::uint64_t>(value);
     if (key == "loss_sum") state.loss_sum = value;
     if (key == "loss_count") state.loss_count = static_cast<std::uint64_t>(value);
   }

@@ -63,6 +63,7 @@ void write_model(const std::string& path, const ModelFile& m, const OutputOption
   write_arrays(w, "/weights", m.weights);
   write_arrays(w, "/ema", m.ema);
   write_arrays(w, "/optimizer", m.optimizer);
+  write_arrays(w, "/best", m.best);
   if (!m.mean.empty()) w.write("/normalization/mean", m.mean, {m.mean.size()}, {"dim"});
   if (!m.std.empty()) w.write("/normalization/std", m.std, {m.std.size()}, {"dim"});
   w.write_scalar<std::uint64_t>("/training/step", m.step);
@@ -89,6 +90,7 @@ ModelFile read_model(const Input& input) {
   m.weights = read_arrays(r, "/weights");
   m.ema = read_arrays(r, "/ema");
   m.optimizer = read_arrays(r, "/optimizer");
+  m.best = read_arrays(r, "/best");
   for (const NamedArray& a : m.ema) {
     const NamedArray* w = m.find(m.weights, a.name);
     if (!w || w->shape != a.shape) r.refuse("/ema/" + a.name, "must have its like in /weights");

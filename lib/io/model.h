@@ -24,6 +24,7 @@ struct ModelFile {
   std::vector<NamedArray> weights;    // /weights/<name>
   std::vector<NamedArray> ema;        // /ema/<name>: same names and shapes as weights
   std::vector<NamedArray> optimizer;  // /optimizer/<name>: "layer0/W/m"
+  std::vector<NamedArray> best;       // /best/<name>: averaged weights of the least validation loss so far
   std::vector<double> mean, std;      // /normalization/{mean,std}, [D]
   std::vector<std::string> columns;   // @columns, [D]
   std::uint64_t step = 0;             // /training/step: optimiser steps done

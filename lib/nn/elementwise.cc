@@ -273,6 +273,28 @@ void adam_f32(const AdamStep& s, size_t n, const float* gradient, float* paramet
   }
 }
 
+void adadelta_f32(const AdamStep& s, size_t n, const float* gradient, float* parameter, float* first,
+                  float* second, float* ema) {
+  const F d;
+  const V rho = hn::Set(d, s.beta1), rest = hn::Set(d, s.one_minus_beta1), eps = hn::Set(d, s.epsilon);
+  const V rate = hn::Set(d, s.rate), scale = hn::Set(d, s.gradient_scale), l2 = hn::Set(d, s.l2),
+          toward = hn::Set(d, s.ema_rate);
+  for (size_t i = 0; i < n; i += hn::Lanes(d)) {
+    const V p = hn::Load(d, parameter + i), u = hn::Load(d, first + i);
+    const V g = Fma(l2, p, hn::Mul(scale, hn::Load(d, gradient + i)));
+    const V v = Fma(rest, hn::Mul(g, g), hn::Mul(rho, hn::Load(d, second + i)));
+    const V step = hn::Mul(hn::Sqrt(hn::Div(hn::Add(u, eps), hn::Add(v, eps))), g);
+    hn::Store(Fma(rest, hn::Mul(step, step), hn::Mul(rho, u)), d, first + i);
+    hn::Store(v, d, second + i);
+    const V next = NegFma(rate, step, p);
+    hn::Store(next, d, parameter + i);
+    if (ema) {
+      const V old = hn::Load(d, ema + i);
+      hn::Store(Fma(toward, hn::Sub(next, old), old), d, ema + i);
+    }
+  }
+}
+
 void add_f32(const float* from, float* to, size_t n) {
   const F d;
   for (size_t i = 0; i < n; i += hn::Lanes(d)) {
@@ -296,6 +318,7 @@ HWY_EXPORT(scaled_sums_f32);
 HWY_EXPORT(scaled_sums_f64);
 HWY_EXPORT(sum_of_squares_f32);
 HWY_EXPORT(adam_f32);
+HWY_EXPORT(adadelta_f32);
 HWY_EXPORT(add_f32);
 
 void activate(Activation act, BlockView<float> x, float* slope) {
@@ -375,6 +398,11 @@ void scale_and_add_row_sums(BlockView<double> x, const double* y, double* out) {
 void adam(const AdamStep& step, std::size_t n, const float* gradient, float* parameter, float* first,
           float* second, float* ema) {
   HWY_DYNAMIC_DISPATCH(adam_f32)(step, n, gradient, parameter, first, second, ema);
+}
+
+void adadelta(const AdamStep& step, std::size_t n, const float* gradient, float* parameter, float* first,
+              float* second, float* ema) {
+  HWY_DYNAMIC_DISPATCH(adadelta_f32)(step, n, gradient, parameter, first, second, ema);
 }
 
 double sum_of_squares(const float* x, std::size_t n) {

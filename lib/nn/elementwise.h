@@ -47,6 +47,11 @@ struct AdamStep {
 void adam(const AdamStep& step, std::size_t n, const float* gradient, float* parameter, float* first,
           float* second, float* ema);
 
+// One step of Adadelta: `first` holds the mean square of steps, `second` that of gradients, beta1 is rho;
+// rate, epsilon, l2, gradient_scale and ema_rate as for adam.
+void adadelta(const AdamStep& step, std::size_t n, const float* gradient, float* parameter, float* first,
+              float* second, float* ema);
+
 // Sum of squares in f64; n and x as for adam.
 double sum_of_squares(const float* x, std::size_t n);
 

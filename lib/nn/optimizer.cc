@@ -19,6 +19,8 @@ double learning_rate(const OptimizerOptions& options, std::uint64_t step, std::u
       break;
     case Schedule::linear:
       return options.lr * (1 - part);
+    case Schedule::exponential:
+      return options.lr * std::pow(options.decay, static_cast<double>(step - options.warmup));
     case Schedule::cosine:
       return options.lr * 0.5 * (1 + std::cos(std::numbers::pi * part));
   }
@@ -46,14 +48,16 @@ double optimise(const OptimizerOptions& options, std::uint64_t steps, double ema
   s.one_minus_beta2 = static_cast<float>(1 - options.beta2);
   s.second_scale = static_cast<float>(1 / (1 - std::pow(options.beta2, count)));
   s.epsilon = static_cast<float>(options.epsilon);
-  if (options.type == OptimizerType::adam) {
+  if (options.type != OptimizerType::adamw) {
     s.l2 = static_cast<float>(options.weight_decay);
   } else {
     s.decay = static_cast<float>(rate * options.weight_decay);
   }
   if (options.clip > 0 && norm > options.clip) s.gradient_scale = static_cast<float>(options.clip / norm);
   s.ema_rate = static_cast<float>(1 - std::min(ema, count / (9 + count)));
-  adam(s, n, gradient, state.weights.data(), state.first.data(), state.second.data(), state.ema.data());
+  if (options.type == OptimizerType::adadelta) s.rate = static_cast<float>(rate);
+  const auto update = options.type == OptimizerType::adadelta ? adadelta : adam;
+  update(s, n, gradient, state.weights.data(), state.first.data(), state.second.data(), state.ema.data());
   ++state.step;
   return norm;
 }

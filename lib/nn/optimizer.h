@@ -1,4 +1,4 @@
-// Adam and AdamW with clipping, a schedule and a moving average of the weights.
+// Adam, AdamW and Adadelta with clipping, a schedule and a moving average of the weights.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ double learning_rate(const OptimizerOptions& options, std::uint64_t step, std::u
 // Everything that training changes; with the step's number it is all that a resumed run needs.
 struct TrainingState {
   AlignedVector<float> weights, ema;   // laid out like theta
-  AlignedVector<float> first, second;  // Adam's moments
+  AlignedVector<float> first, second;  // Adam's moments; Adadelta's mean squares of steps and of gradients
   std::uint64_t step = 0;              // steps done
 
   TrainingState() = default;
@@ -23,10 +23,10 @@ struct TrainingState {
   TrainingState(const Network& network, std::uint64_t seed);
 };
 
-// Kingma & Ba (2015); decoupled decay after Loshchilov & Hutter (2019). One step with the gradient of the
-// loss, whose norm is returned (before clipping). `ema` is the average's weight on its past; the average
-// starts as the mean of the first steps, min(ema, (1 + n) / (10 + n)) at step n. A gradient that is not
-// finite changes nothing.
+// Kingma & Ba (2015); decoupled decay after Loshchilov & Hutter (2019); Zeiler (2012). One step with the
+// gradient of the loss, whose norm is returned (before clipping). `ema` is the average's weight on its past;
+// the average starts as the mean of the first steps, min(ema, (1 + n) / (10 + n)) at step n. A gradient that
+// is not finite changes nothing.
 double optimise(const OptimizerOptions& options, std::uint64_t steps, double ema, const Network& network,
                 const float* gradient, TrainingState& state);
 

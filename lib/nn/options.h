@@ -75,21 +75,22 @@ struct NetworkOptions {
   }
 };
 
-enum class OptimizerType { adam, adamw };
+enum class OptimizerType { adam, adamw, adadelta };
 constexpr auto enum_names(OptimizerType) {
   using enum OptimizerType;
-  return std::array{std::pair{"adam", adam}, std::pair{"adamw", adamw}};
+  return std::array{std::pair{"adam", adam}, std::pair{"adamw", adamw}, std::pair{"adadelta", adadelta}};
 }
 
-enum class Schedule { constant, cosine, linear };
+enum class Schedule { constant, cosine, linear, exponential };
 constexpr auto enum_names(Schedule) {
   using enum Schedule;
-  return std::array{std::pair{"constant", constant}, std::pair{"cosine", cosine},
-                    std::pair{"linear", linear}};
+  return std::array{std::pair{"constant", constant}, std::pair{"cosine", cosine}, std::pair{"linear", linear},
+                    std::pair{"exponential", exponential}};
 }
 
 struct OptimizerOptions {
-  // adam: weight_decay is added to the gradient (L2); adamw: decoupled (Loshchilov & Hutter 2019).
+  // adam: weight_decay is added to the gradient (L2); adamw: decoupled (Loshchilov & Hutter 2019). adadelta
+  // (Zeiler 2012): its rho is beta1, its steps are in units of the parameters; L2 as adam.
   OptimizerType type = OptimizerType::adam;
   double lr = 1e-3;
   double beta1 = 0.9;
@@ -97,9 +98,11 @@ struct OptimizerOptions {
   double epsilon = 1e-8;
   double weight_decay = 0;
   double clip = 1.0;  // largest norm of the whole gradient; 0: not clipped
-  // Of the rate after warm-up: cosine and linear fall to zero at the last step.
+  // Of the rate after warm-up: cosine and linear fall to zero at the last step, exponential by the factor
+  // `decay` each step.
   Schedule schedule = Schedule::cosine;
   std::uint64_t warmup = 100;  // steps over which the rate rises linearly
+  double decay = 0.9999;
 
   template <class V>
   void visit(V& v) {
@@ -112,6 +115,7 @@ struct OptimizerOptions {
     v("clip", clip);
     v("schedule", schedule);
     v("warmup", warmup);
+    v("decay", decay);
   }
 };
 

@@ -1,5 +1,6 @@
 #include "score/standardise.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -31,6 +32,16 @@ Standardisation standardise(const std::vector<double>& data, std::size_t dimensi
            mean);
     }
     for (std::size_t i = first; i < first + width; ++i) s.mean[i] = mean, s.deviation[i] = deviation;
+  }
+  // Columns that are equal have no joint density.
+  for (std::size_t i = 0; i < dimension && !channels; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (s.mean[i] != s.mean[j] || s.deviation[i] != s.deviation[j]) continue;
+      const auto same = [&](std::uint32_t k) { return data[k * dimension + i] == data[k * dimension + j]; };
+      if (std::all_of(rows.begin(), rows.end(), same)) {
+        fail(Status::bad_data, "columns {} and {}: are the same; leave one out", columns[j], columns[i]);
+      }
+    }
   }
   return s;
 }

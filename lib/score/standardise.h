@@ -12,7 +12,8 @@ namespace sde {
 
 // Of the columns of rows `rows` of data, [n][dimension]. Where the columns are images of `channels` planes,
 // one after another, the pixels of a plane share theirs: a border that is always black stays as it is. Throws
-// Error(Status::bad_data) for a column, or a plane, that is constant.
+// Error(Status::bad_data) for a column, or a plane, that is constant, and for columns that are
+// equal.
 Standardisation standardise(const std::vector<double>& data, std::size_t dimension,
                             const std::vector<std::uint32_t>& rows, std::size_t channels,
                             const std::vector<std::string>& columns);

@@ -39,7 +39,11 @@ void check(const TrainOptions& o) {
   }
   if (!(o.label_dropout >= 0 && o.label_dropout <= 1))
     fail(Status::usage, "/label_dropout: must lie in [0, 1] (got {})", o.label_dropout);
+  if (o.patience && o.validation_fraction == 0)
+    fail(Status::usage, "/patience: needs validation rows, and /validation_fraction is 0");
   const nn::OptimizerOptions& p = o.optimizer;
+  if (!(p.decay > 0 && p.decay <= 1))
+    fail(Status::usage, "/optimizer/decay: must lie in (0, 1] (got {})", p.decay);
   if (!(p.lr > 0)) fail(Status::usage, "/optimizer/lr: must be > 0 (got {})", p.lr);
   if (!(p.beta1 >= 0 && p.beta1 < 1))
     fail(Status::usage, "/optimizer/beta1: must lie in [0, 1) (got {})", p.beta1);
@@ -124,6 +128,8 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
     const bool held_out = uniform_pair(split, k, 0)[0] < options.validation_fraction;
     (held_out ? validation_ : rows_).push_back(static_cast<std::uint32_t>(k));
   }
+  if (options.patience && validation_.empty())
+    fail(Status::bad_data, "{} rows of data leave none to validate on, which /patience needs", n);
   if (rows_.size() < 2) fail(Status::bad_data, "{} rows of data leave fewer than two to train on", n);
 
   const bool image = options.network.type == nn::NetworkType::unet;
@@ -258,6 +264,10 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
         state_ = good_;
         return End::diverged;
       }
+      if (options_.patience && impatient()) {
+        state_.network.ema = std::move(state_.best);
+        return End::early;
+      }
       good_ = state_;
     }
     hooks.report(done, options_.steps);
@@ -266,7 +276,20 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
       last = Clock::now();
     }
   }
+  if (options_.patience && !state_.best.empty()) state_.network.ema = std::move(state_.best);
   return End::finished;
+}
+
+// Keeps the best averaged weights; whether they are too old by now.
+bool Trainer::impatient() {
+  const double loss = state_.curve.validation.back();
+  const std::uint64_t step = state_.network.step;
+  if (state_.best.empty() || loss < state_.best_loss) {
+    state_.best = state_.network.ema;
+    state_.best_loss = loss;
+    state_.best_step = step;
+  }
+  return step - state_.best_step >= options_.patience;
 }
 
 }  // namespace sde

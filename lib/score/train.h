@@ -31,6 +31,9 @@ struct TrainOptions {
   std::uint64_t steps = 20000;       // of the optimiser
   double ema = 0.999;                // of the weights that are used afterwards
   double validation_fraction = 0.1;  // of the rows, left out of training
+  // Training ends early where the validation loss of the averaged weights, at the points of the curve, has
+  // not fallen below its least for so many steps; the averaged weights are then those of the least. 0: never.
+  std::uint64_t patience = 0;
   // standard: columns are shifted and scaled to mean 0 and variance 1, and samples back.
   Normalization normalization = Normalization::standard;
   // Of the data, 0 to classes - 1; with 0 labels are not read. Of a part of the samples the label is dropped,
@@ -51,6 +54,7 @@ struct TrainOptions {
     v("steps", steps);
     v("ema", ema);
     v("validation_fraction", validation_fraction);
+    v("patience", patience);
     v("normalization", normalization);
     v("classes", classes);
     v("label_dropout", label_dropout);
@@ -72,6 +76,10 @@ struct TrainState {
   LossCurve curve;
   double loss_sum = 0;  // since the last point of the curve
   std::uint64_t loss_count = 0;
+  // With patience: the averaged weights of the least validation loss, empty before the first point.
+  AlignedVector<float> best;
+  double best_loss = 0;
+  std::uint64_t best_step = 0;
 };
 
 class Trainer {
@@ -85,10 +93,10 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  enum class End { finished, stopped, diverged };
+  enum class End { finished, early, stopped, diverged };
   // Runs to options.steps from where the state is. `checkpoint`, where given, is called between steps at
   // least every `seconds`. Where the loss stops being finite, or is a hundred times that of the first step,
-  // goes back to the last good point of the curve and returns `diverged`.
+  // goes back to the last good point of the curve and returns `diverged`. `early` is the end of patience.
   End run(const Hooks& hooks, const std::function<void()>& checkpoint = {}, double seconds = 0);
 
   const TrainOptions& options() const { return options_; }
@@ -111,6 +119,7 @@ class Trainer {
   struct Work;
   double step();
   void record();
+  bool impatient();
   double validation_loss(std::size_t draws) const;
 
   TrainOptions options_;

@@ -90,6 +90,13 @@ with h5py.File("bad.h5", "r+") as f:
   python '
 import h5py
 with h5py.File("bad.h5", "r+") as f:
+    del f["ema"]'
+  fails_with 65 sde-sample bad.h5
+  assert_output --partial '/ema'
+  cp model.h5 bad.h5
+  python '
+import h5py
+with h5py.File("bad.h5", "r+") as f:
     f["training/step"][()] = 0'
   fails_with 65 sde-sample bad.h5
   assert_output --partial 'not trained'
@@ -136,4 +143,46 @@ with h5py.File("loglik.h5") as f, h5py.File("paths.h5") as g:
   sde-likelihood mixture.json data.h5 --divergence hutchinson --probes 64 --json >probed.json
   json -s '(.[0].mean - .[1].mean | fabs) < 5 * .[1].error_budget.probe / (200 | sqrt) + 1e-4 and
     .[0].error_budget.probe == 0 and .[1].error_budget.probe > 0' exact.json probed.json
+}
+
+@test "training with patience continues after SIGKILL as if nothing had happened" {
+  sde-sample mixture.json -N 60 -o data.h5
+  sed -i 's/"steps": 50/"steps": 30000/' train.json
+  set -- train.json data.h5 --set validation_fraction=0.5 --set patience=3000 --set optimizer.schedule=constant
+  score-train "$@" -o whole.h5 --json >whole.json
+  json '.stopped_early and .best_step < .steps and .steps < 30000' whole.json
+  score-train "$@" -o model.h5 --checkpoint-every 0.05 &
+  for _ in $(seq 100); do
+    [ -e model.h5.checkpoint ] && break
+    sleep 0.02
+  done
+  kill -KILL $! || true
+  wait $! || true
+  if [ -e model.h5.checkpoint ]; then score-train "$@" -o model.h5 --resume; fi
+  same_data whole.h5 model.h5
+}
+
+@test "labels: classes are learnt, and what they cannot be is refused" {
+  awk 'BEGIN { srand(1); print "x,y,kind"; for (i = 0; i < 600; i++) print rand() + 3 * (i % 3) "," rand() "," i % 3 }' >labelled.csv
+  fails_with 65 score-train train.json labelled.csv -o model.h5 --set classes=3 --columns x,y
+  assert_output --partial 'label'
+  score-train train.json labelled.csv -o model.h5 --set classes=3 --label-column kind
+  python '
+import h5py, json
+with h5py.File("model.h5") as f:
+    assert f["ema/class_embedding/W"].shape == (4, 32)
+    assert json.loads(f["model/config_json"][()])["classes"] == 3
+    assert list(f.attrs["columns"]) == ["x", "y"] or [c.decode() for c in f.attrs["columns"]] == ["x", "y"]'
+  fails_with 65 score-train train.json labelled.csv -o other.h5 --set classes=2 --label-column kind
+  assert_output --partial 'row 3: the label must be 0 to 1'
+  # A model of other classes does not fit.
+  python '
+import h5py
+with h5py.File("model.h5", "r+") as f:
+    for group in "weights", "ema":
+        kept = f[group]["class_embedding/W"][:3]
+        del f[group]["class_embedding/W"]
+        f[group]["class_embedding/W"] = kept'
+  fails_with 65 sde-sample model.h5
+  assert_output --partial '/ema/class_embedding/W: has shape [3,32] where its configuration makes [4,32]'
 }

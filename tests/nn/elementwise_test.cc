@@ -143,13 +143,13 @@ TEST(Elementwise, RowSumsAndSumOfSquares) {
   }
 }
 
-TEST(Optimizer, AdamFollowsItsRecursion) {
+TEST(Optimizer, UpdatesFollowTheirRecursions) {
   // Minimises (w - 1)^2 / 2 on one weight, beside the same recursion in f64.
   NetworkOptions options;
   options.hidden = {1};
   options.time_embedding.type = TimeEmbedding::none;
   const Network network(options, 1, 1);
-  for (const OptimizerType type : {OptimizerType::adam, OptimizerType::adamw}) {
+  for (const OptimizerType type : {OptimizerType::adam, OptimizerType::adamw, OptimizerType::adadelta}) {
     OptimizerOptions optimizer;
     optimizer.type = type;
     optimizer.lr = 0.1;
@@ -166,11 +166,18 @@ TEST(Optimizer, AdamFollowsItsRecursion) {
       double g = w - 1;
       if (std::fabs(g) > 0.5) g *= 0.5 / std::fabs(g);
       const double rate = learning_rate(optimizer, static_cast<std::uint64_t>(i), 60), n = i + 1;
-      if (type == OptimizerType::adam) g += 0.05 * w;
-      m = 0.9 * m + 0.1 * g;
-      v = 0.999 * v + 0.001 * g * g;
-      if (type == OptimizerType::adamw) w *= 1 - rate * 0.05;
-      w -= rate * m / (1 - std::pow(0.9, n)) / (std::sqrt(v / (1 - std::pow(0.999, n))) + 1e-8);
+      if (type != OptimizerType::adamw) g += 0.05 * w;
+      if (type == OptimizerType::adadelta) {
+        v = 0.9 * v + 0.1 * g * g;
+        const double step = std::sqrt((m + 1e-8) / (v + 1e-8)) * g;
+        m = 0.9 * m + 0.1 * step * step;
+        w -= rate * step;
+      } else {
+        m = 0.9 * m + 0.1 * g;
+        v = 0.999 * v + 0.001 * g * g;
+        if (type == OptimizerType::adamw) w *= 1 - rate * 0.05;
+        w -= rate * m / (1 - std::pow(0.9, n)) / (std::sqrt(v / (1 - std::pow(0.999, n))) + 1e-8);
+      }
       const double keep = std::fmin(0.9, n / (9 + n));
       average = keep * average + (1 - keep) * w;
       optimise(optimizer, 60, 0.9, network, gradient.data(), state);
@@ -196,6 +203,10 @@ TEST(Optimizer, SchedulesRiseAndFall) {
   EXPECT_DOUBLE_EQ(learning_rate(o, 35, 110), 1.5);
   o.schedule = Schedule::constant;
   EXPECT_DOUBLE_EQ(learning_rate(o, 109, 110), 2);
+  o.schedule = Schedule::exponential;
+  o.decay = 0.5;
+  EXPECT_DOUBLE_EQ(learning_rate(o, 10, 110), 2);
+  EXPECT_DOUBLE_EQ(learning_rate(o, 13, 110), 0.25);
 }
 
 }  // namespace

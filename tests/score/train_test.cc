@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <tbb/global_control.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -113,6 +114,49 @@ TEST(Trainer, DivergingLossKeepsTheLastGoodState) {
   EXPECT_LT(trainer.state().network.step, 400u);
 }
 
+// Too large a network for too few rows: the validation loss rises while the training loss falls.
+TEST(Trainer, EndsWhenTheValidationLossDoesNotImprove) {
+  const auto data = draw(40, 1);
+  TrainOptions o = small();
+  o.validation_fraction = 0.5;
+  o.network.hidden = {64, 64};
+  o.steps = 6000;
+  o.batch = 64;
+  o.optimizer.lr = 3e-3;
+  o.ema = 0.9;
+  o.patience = 600;
+  Trainer trainer(o, data, 40, 2);
+  EXPECT_EQ(trainer.run({}), Trainer::End::early);
+  const LossCurve& curve = trainer.state().curve;
+  const auto least = std::min_element(curve.validation.begin(), curve.validation.end());
+  EXPECT_EQ(trainer.state().best_step,
+            curve.step[static_cast<std::size_t>(least - curve.validation.begin())]);
+  EXPECT_GE(trainer.state().network.step, trainer.state().best_step + 600);
+  EXPECT_LT(trainer.state().network.step, 6000u);
+  // The weights are the best ones: those that a run of so many steps, of the same schedule, had.
+  Trainer shorter(o, data, 40, 2);
+  StopToken stop;
+  Hooks hooks;
+  hooks.stop = &stop;
+  hooks.progress = [&](std::uint64_t done, std::uint64_t) {
+    if (done == trainer.state().best_step) stop.request();
+  };
+  shorter.run(hooks);
+  EXPECT_EQ(shorter.state().network.ema, trainer.state().network.ema);
+  // And where the run is interrupted after them, they are not forgotten.
+  Trainer resumed(o, data, 40, 2);
+  StopToken later;
+  hooks.stop = &later;
+  hooks.progress = [&](std::uint64_t done, std::uint64_t) {
+    if (done == trainer.state().best_step + 100) later.request();
+  };
+  Trainer first(o, data, 40, 2);
+  first.run(hooks);
+  resumed.resume(first.state());
+  EXPECT_EQ(resumed.run({}), Trainer::End::early);
+  EXPECT_EQ(resumed.state().network.ema, trainer.state().network.ema);
+}
+
 TEST(Trainer, MemoryDoesNotGrowWithSteps) {
   const auto data = draw(128, 1);
   TrainOptions o = small();
@@ -135,6 +179,7 @@ TEST(Trainer, RefusesBadDataAndOptions) {
   const TrainOptions o = small();
   refused(o, {1, 2}, 1, Status::bad_data, "two rows");
   refused(o, {1, 2, 1, 3, 1, 4, 1, 5}, 4, Status::bad_data, "column 1: is constant");
+  refused(o, {1, 1, 2, 2, 3, 3, 5, 5, 7, 7, 9, 9}, 6, Status::bad_data, "columns 1 and 2: are the same");
   refused(o, {1, 2, std::nan(""), 3}, 2, Status::bad_data, "row 2, column 1");
   std::vector<double> wide(200);
   for (std::size_t i = 0; i < 200; ++i) wide[i] = static_cast<double>(i) * 1e300;
@@ -149,6 +194,9 @@ TEST(Trainer, RefusesBadDataAndOptions) {
   };
   with([](auto& c) { c.steps = 0; }, "/steps");
   with([](auto& c) { c.batch = 0; }, "/batch");
+  with([](auto& c) { c.patience = 9, c.validation_fraction = 0; }, "/patience");
+  with([](auto& c) { c.optimizer.decay = 0; }, "/optimizer/decay");
+  with([](auto& c) { c.label_dropout = -0.1; }, "/label_dropout");
   with([](auto& c) { c.ema = 1; }, "/ema");
   with([](auto& c) { c.validation_fraction = 1; }, "/validation_fraction");
   with([](auto& c) { c.optimizer.lr = -1; }, "/optimizer/lr");

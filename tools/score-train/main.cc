@@ -47,6 +47,8 @@ cli::ToolInfo describe() {
   o.integer("batch", "/batch", "samples a step").value_name("N").default_text("512");
   o.number("lr", "/optimizer/lr", "learning rate at its highest").value_name("RATE").default_text("0.001");
   o.data_options();
+  o.text("label-column", "/data/label_column", "column of a CSV file that holds class labels (see /classes)")
+      .value_name("NAME");
   return info;
 }
 
@@ -145,6 +147,8 @@ int run(cli::Context& context) {
   summary.set("/samples_per_second", samples / seconds).set("/loss", loss).set("/loss_floor", floor);
   summary.set("/validation_loss", validation).set("/rows", trainer->training_rows());
   summary.set("/validation_rows", trainer->validation_rows()).set("/weights", trainer->network().weights());
+  summary.set("/stopped_early", end == Trainer::End::early);
+  if (options.train.patience) summary.set("/best_step", state.best_step);
   summary.set("/diverged", end == Trainer::End::diverged)
       .set("/seed", options.train.seed)
       .set("/threads", context.threads());
@@ -153,6 +157,13 @@ int run(cli::Context& context) {
   text += fmt::format("loss {:.6g}", loss);
   if (std::isfinite(validation)) text += fmt::format(", validation {:.6g}", validation);
   text += fmt::format(" (a Gaussian of the data's covariance cannot go below {:.6g})\n", floor);
+  if (options.train.patience) {
+    text +=
+        fmt::format("{}; the averaged weights are those of step {}\n",
+                    end == Trainer::End::early ? fmt::format("no better for {} steps", options.train.patience)
+                                               : "not out of patience",
+                    state.best_step);
+  }
   if (end == Trainer::End::diverged) {
     context.warn(
         fmt::format("the loss diverged; the model is that of step {}, the last good one; try a smaller "
