@@ -30,7 +30,8 @@ struct EnsembleBlock {
   std::uint64_t first = 0;             // row in the file of the first path
   std::vector<double> value;           // [path][time][dim]
   std::vector<std::uint64_t> path_id;  // [path] global ids; empty: first, first + 1, ...
-  std::vector<std::uint8_t> status;    // [path] 0 ok, 1 non-finite, 2 absorbed; empty: ok
+  std::vector<std::uint8_t> status;    // [path] 0 ok, 1 non-finite, 2 absorbed, 3 an implicit
+                                       // step without a solution; empty: ok
 };
 
 // write() may be called from several threads and in any order of blocks; one thread of its own does the

@@ -99,6 +99,11 @@ class BlockAlgebra {
          "/solver/method: log-ode needs an SDE given by expressions, whose brackets can be formed");
   }
 
+  Vector truncated(Vector) {
+    fail(Status::usage,
+         "/solver/method: truncated-euler needs an SDE given by expressions, whose growth can be found");
+  }
+
   Vector tamed(Vector v) {
     const Vector result = take(sde_.dimension());
     const Block from = block(v), to = block(result);
@@ -270,6 +275,7 @@ class CountingAlgebra {
   Vector brackets(Vector, double) { return {}; }
   Vector milstein(Vector, double) { return {}; }
   Vector tamed(Vector) { return {}; }
+  Vector truncated(Vector) { return {}; }
   Vector sum(std::initializer_list<Term>) { return {}; }
   Vector sum(const std::vector<Term>&) { return {}; }
   Noise noise_sum(std::initializer_list<Term>) { return {}; }

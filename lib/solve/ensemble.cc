@@ -63,7 +63,7 @@ class Ensemble::Run {
         initial_(initial),
         grid_(grid),
         options_(options),
-        stepper_(make_stepper(sde, *options.method, options.adaptive, options.precision)),
+        stepper_(make_stepper(sde, *options.method, options.adaptive, options.precision, options.tuning)),
         domains_(needs_domains(sde.domains)),
         dimension_(sde.dimension()),
         tally_(tally_layout(grid, dimension_, options)),
@@ -265,6 +265,7 @@ class Ensemble::Run {
       for (std::size_t p = 0; p < paths; ++p)
         if (!std::isfinite(x[p])) w.status[p] = PathStatus::non_finite;
     }
+    const Unsolved unsolved = find_unsolved(w, paths, first_id + offset_);
     for (std::size_t p = 0; p < paths; ++p)
       if (w.status[p] == PathStatus::ok && is_absorbed(sde_.domains, w.x, p + offset_))
         w.status[p] = PathStatus::absorbed;
@@ -278,6 +279,7 @@ class Ensemble::Run {
     block.values = w.saved.data();
     block.functionals = functional_count_ > 0 ? w.functionals.row(0) : nullptr;
     block.status = w.status.data();
+    block.unsolved = unsolved;
     Tally::Leaves leaves = tally_.reduce(block, w.counts);
     if (sink_)
       (*sink_)({first_id + offset_, paths, tally_.layout().saves, dimension_, lanes, w.saved.data() + offset_,
@@ -289,6 +291,19 @@ class Ensemble::Run {
     unfinished_.erase(position.block);
     finished_.notify_all();
     hooks_->report(tally_.path_steps, (before_ + options_.paths) * grid_.steps);
+  }
+
+  // Marks the paths on which an implicit step had no solution.
+  Unsolved find_unsolved(Worker& w, std::size_t paths, std::uint64_t first_id) const {
+    Unsolved all;
+    for (std::size_t p = 0; p < paths; ++p) {
+      if (w.status[p] != PathStatus::non_finite) continue;
+      const auto step = unsolved_step(w.x.row(0)[p + offset_]);
+      if (!step) continue;
+      w.status[p] = PathStatus::unsolved;
+      all = merged(all, {1, first_id + p, *step});
+    }
+    return all;
   }
 
   void suspend(Worker& w, const Position& position, std::size_t lanes) {
@@ -321,8 +336,7 @@ class Ensemble::Run {
     // A path that is not finite has no value, whatever the expression makes of it.
     for (std::size_t k = 0; k < functional_count_; ++k)
       for (std::size_t p = 0; p < paths; ++p)
-        if (w.status[p] == PathStatus::non_finite)
-          outputs[k][offset_ + p] = std::numeric_limits<double>::quiet_NaN();
+        if (is_lost(w.status[p])) outputs[k][offset_ + p] = std::numeric_limits<double>::quiet_NaN();
   }
 
   void record(Worker& w, Position& at, std::size_t lanes) const {
@@ -459,6 +473,7 @@ EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_
   result.ok = tally.ok;
   result.non_finite = tally.non_finite;
   result.absorbed = tally.absorbed;
+  result.unsolved = tally.unsolved;
   result.final = tally.final_moments();
   const std::vector<Moments> plain = tally.expectations();
   for (std::size_t k = 0; k < plain.size(); ++k) {

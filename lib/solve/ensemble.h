@@ -54,6 +54,7 @@ struct PathBlock {
 
 struct EnsembleOptions {
   const Method* method = nullptr;
+  MethodOptions tuning;
   bool adaptive = false;
   AdaptiveOptions tolerance;             // where adaptive
   Precision precision = Precision::f64;  // of the steps; statistics are f64
@@ -79,6 +80,7 @@ struct Expectation {
 struct EnsembleResult {
   std::uint64_t paths = 0, path_steps = 0;
   std::uint64_t ok = 0, non_finite = 0, absorbed = 0;
+  Unsolved unsolved;  // counted in non_finite too
   bool interrupted = false;
   std::vector<Moments> final;            // [state], at the end time
   std::vector<Expectation> expect;       // of options.expect

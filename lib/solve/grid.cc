@@ -84,4 +84,12 @@ std::vector<double> equispaced(double start, double end, std::uint64_t count) {
   return times;
 }
 
+double TimeGrid::step_start(std::uint64_t number) const {
+  for (const Segment& segment : segments) {
+    if (number < segment.steps) return segment.start + static_cast<double>(number) * segment.h;
+    number -= segment.steps;
+  }
+  return end();
+}
+
 }  // namespace sde

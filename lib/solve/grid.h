@@ -25,6 +25,8 @@ struct TimeGrid {
   bool shortened = false;   // some segment ends in a step shorter than dt
 
   double start() const { return segments.front().start; }
+  // When step `number` of a path begins.
+  double step_start(std::uint64_t number) const;
   double end() const { return segments.back().end; }
 };
 

@@ -1,6 +1,6 @@
 // Drift-implicit steps: Newton's iteration with the exact Jacobian of the drift, every lane on its own.
+#include <bit>
 #include <cmath>
-#include <limits>
 
 #include "expr/node.h"
 #include "expr/program.h"
@@ -40,7 +40,7 @@ bool solve_in_place(double* a, double* x, std::size_t n) {
 // y = x + h ((1 - theta) f(t, x) + theta f(t + h, y)) + G(t, x) dW.
 class ThetaStepper final : public Stepper {
  public:
-  ThetaStepper(const SdeExpressions& sde, double theta)
+  ThetaStepper(const SdeExpressions& sde, double theta, bool milstein)
       : dimension_(sde.dimension()),
         noises_(sde.noises.size()),
         theta_(theta),
@@ -53,6 +53,11 @@ class ThetaStepper final : public Stepper {
       Expr sum = Expr::symbol(sde.states[i]) + (Expr(1 - theta) * h) * truncated(sde, sde.drift[i]);
       for (std::size_t k = 0; k < noises_; ++k)
         sum = sum + truncated(sde, sde.diffusion[i][k]) * increment_symbol(k);
+      for (std::size_t j = 0; milstein && j < noises_; ++j)
+        for (std::size_t k = 0; k < noises_; ++k) {
+          const Expr twice = increment_symbol(j) * increment_symbol(k) - (j == k ? h : Expr(0));
+          sum = sum + Expr(0.5) * truncated(sde, milstein_coefficient(sde, i, j, k)) * twice;
+        }
       known.push_back(sum);
       unknown.push_back(truncated(sde, sde.drift[i]));
     }
@@ -91,6 +96,10 @@ class ThetaStepper final : public Stepper {
     for (std::size_t i = 0; i < n + n * n; ++i) w.outputs.push_back(values.row(i));
 
     std::vector<char> active(lanes, 1);
+    // A path that is lost stays as it is, and so does what it carries.
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      for (std::size_t i = 0; i < n; ++i)
+        if (!std::isfinite(in.x.row(i)[lane])) active[lane] = 0;
     std::vector<double> matrix(n * n), delta(n);
     bool any = true;
     for (int iteration = 0; any && iteration < kMostIterations; ++iteration) {
@@ -102,10 +111,9 @@ class ThetaStepper final : public Stepper {
         any = any || active[lane];
       }
     }
-    // What has not converged is not a solution: the path becomes not finite and is flagged.
+    // What has not converged is not a solution: the path ends here and is flagged.
     for (std::size_t lane = 0; any && lane < lanes; ++lane)
-      for (std::size_t i = 0; active[lane] && i < n; ++i)
-        next.row(i)[lane] = std::numeric_limits<double>::quiet_NaN();
+      for (std::size_t i = 0; active[lane] && i < n; ++i) next.row(i)[lane] = unsolved_state(in.number);
   }
 
  private:
@@ -139,8 +147,25 @@ class ThetaStepper final : public Stepper {
 
 }  // namespace
 
-std::unique_ptr<Stepper> make_theta_stepper(const SdeExpressions& sde, double theta) {
-  return std::make_unique<ThetaStepper>(sde, theta);
+std::unique_ptr<Stepper> make_theta_stepper(const SdeExpressions& sde, double theta, bool milstein) {
+  return std::make_unique<ThetaStepper>(sde, theta, milstein);
+}
+
+namespace {
+
+constexpr std::uint64_t kQuietNan = 0x7ff8'0000'0000'0000, kUnsolved = kQuietNan | 0x0005'0000'0000'0000;
+constexpr std::uint64_t kNumber = 0x0000'ffff'ffff'ffff;
+
+}  // namespace
+
+double unsolved_state(std::uint64_t number) {
+  return std::bit_cast<double>(kUnsolved | (number & kNumber));
+}
+
+std::optional<std::uint64_t> unsolved_step(double x) {
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  if ((bits & ~kNumber) != kUnsolved) return {};
+  return bits & kNumber;
 }
 
 }  // namespace sde

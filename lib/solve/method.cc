@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/suggest.h"
@@ -17,6 +18,11 @@ const std::vector<Method>& methods() {
        "Maruyama 1955; Kloeden & Platen 1992, section 10.2"},
       {"tamed-euler", "Euler-Maruyama with a tamed drift, for drifts that grow faster than linearly, Ito",
        explicit_sde, true, false, general, 0.5, 0.5, 1, 1, 1, false, "Hutzenthaler, Jentzen & Kloeden 2012"},
+      {"truncated-euler",
+       "Euler-Maruyama with coefficients held beyond a radius that grows as steps shrink, for coefficients "
+       "that "
+       "grow faster than linearly, Ito",
+       explicit_sde, true, false, general, 0.5, 0.5, 1, 1, 1, false, "Mao 2015; Hu, Li & Mao 2018"},
       {"milstein",
        "Milstein with derivatives formed symbolically, either calculus; Levy areas where noise is general",
        explicit_sde, true, true, general, 1, 1, 1, 1, 1, false,
@@ -74,6 +80,10 @@ const std::vector<Method>& methods() {
        general, 0.5, 0.5, 1, 1, 1, false, "Kloeden & Platen 1992, eq. 12.2.2"},
       {"trapezoidal", "drift-implicit with theta = 1/2, for stiff drifts, Ito", implicit, true, false,
        general, 0.5, 0.5, 1, 1, 2, false, "Kloeden & Platen 1992, eq. 12.2.3"},
+      {"theta", "drift-implicit with any theta from 0 (explicit) to 1 (implicit), for stiff drifts, Ito",
+       implicit, true, false, general, 0.5, 0.5, 1, 1, 1, false, "Kloeden & Platen 1992, eq. 12.2.3"},
+      {"implicit-milstein", "drift-implicit Milstein for noise that commutes, for stiff drifts, Ito",
+       implicit, true, false, commutative, 0, 1, 1, 1, 1, false, "Kloeden & Platen 1992, eq. 12.2.9"},
       {"baoab", "splitting of Langevin dynamics", splitting, true, true, additive, 0, 0, 1, 2, 2, false,
        "Leimkuhler & Matthews 2013"},
       {"exact", "draws from the exact transition law: OU, GBM, CIR", exact, true, true, general, 0, 0, 0, 0,
@@ -96,6 +106,16 @@ const Method& find_method(const std::string& name) {
   for (const Method& method : methods())
     if (name == method.name) return method;
   fail(Status::usage, "unknown method \"{}\"{}", name, suggestion(name, method_names()));
+}
+
+void check_options(const Method& method, const MethodOptions& options) {
+  if (options.theta && !(*options.theta >= 0 && *options.theta <= 1))
+    fail(Status::usage, "/solver/theta: must be between 0 and 1 (got {})", *options.theta);
+  const std::string name = method.name;
+  if (options.theta && name != "theta" && name != "implicit-milstein")
+    fail(Status::usage, "/solver/theta: is for the methods theta and implicit-milstein (got {})", name);
+  if (!(options.radius > 0) || !std::isfinite(options.radius))
+    fail(Status::usage, "/solver/radius: must be > 0 (got {})", options.radius);
 }
 
 std::vector<std::string> method_names() {

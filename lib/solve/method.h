@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,15 @@ struct Method {
 };
 
 const std::vector<Method>& methods();
+
+// What some methods can be told.
+struct MethodOptions {
+  std::optional<double> theta;  // of theta (absent: 1/2) and implicit-milstein (absent: 1), in [0, 1]
+  double radius = 4;            // of truncated-euler at steps of length 1, > 0
+};
+// Throws Error(Status::usage) for an option out of its range.
+void check_options(const Method& method, const MethodOptions& options);
+
 const Method& find_method(const std::string& name);  // throws Error(Status::usage) with a suggestion
 std::vector<std::string> method_names();
 

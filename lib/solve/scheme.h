@@ -13,11 +13,12 @@
 //   a.apply(y, c, w)                      G(t + c h, y) w
 //   a.dW(), a.H()                         increments (variance h), space-time Levy areas (variance h/12)
 //   a.ones()                              1 for every Brownian motion
-//   a.brackets(y, c)                      sum_{j<k} (L^j G^k - L^k G^j) A_jk at (t + c h, y), A the Levy
-//   areas a.milstein(y, c)                      sum_jk L^j G^k I_(j,k) at (t + c h, y), with I or J by the
-//   SDE's calculus a.tamed(v)                            v / (1 + h |v|) a.sum({term, ...}), a.noise_sum(...)
-//   linear combination; a term is {coefficient, unit, vector} a.product(w, z)                       row by
-//   row, of noises
+//   a.brackets(y, c)                      sum_{j<k} (L^j G^k - L^k G^j) A_jk at (t + c h, y), Levy areas A
+//   a.milstein(y, c)                      sum_jk L^j G^k I_(j,k) at (t + c h, y), I or J by the calculus
+//   a.tamed(v)                            v / (1 + h |v|)
+//   a.truncated(y)                        y drawn back to a ball whose radius grows as h shrinks
+//   a.sum({term, ...}), a.noise_sum(...)  linear combination; a term is {coefficient, unit, vector}
+//   a.product(w, z)                       row by row, of noises
 //
 // f and G at one (y, c) are evaluated together.
 #pragma once
@@ -67,6 +68,14 @@ Result<A> tamed_euler(A& a) {
   using enum Unit;
   const Vec<A> x = a.state();
   return {a.sum({{1, one, x}, {1, h, a.tamed(a.drift(x, 0))}, {1, one, a.apply(x, 0, a.dW())}})};
+}
+
+// Mao (J. Comput. Appl. Math. 290, 2015), eq. 2.6.
+template <class A>
+Result<A> truncated_euler(A& a) {
+  using enum Unit;
+  const Vec<A> x = a.state(), y = a.truncated(x);
+  return {a.sum({{1, one, x}, {1, h, a.drift(y, 0)}, {1, one, a.apply(y, 0, a.dW())}})};
 }
 
 template <class A>

@@ -23,6 +23,7 @@ Scheme<A> find_scheme(const Method& method, NoiseKind kind) {
   static const std::map<std::string, Scheme<A>, std::less<>> table = {
       {"euler-maruyama", scheme::euler_maruyama<A>},
       {"tamed-euler", scheme::tamed_euler<A>},
+      {"truncated-euler", scheme::truncated_euler<A>},
       {"milstein", scheme::milstein<A>},
       {"euler-heun", scheme::euler_heun<A>},
       {"heun", scheme::heun<A>},

@@ -8,9 +8,14 @@
 namespace sde {
 
 // y = x + h ((1 - theta) f(t, x) + theta f(t + h, y)) + G(t, x) dW (Kloeden & Platen 1992, eq. 12.2.3), theta
-// in [0, 1]; 1 is the drift-implicit Euler method. Newton's iteration with the symbolic Jacobian; a path on
-// which it does not converge in 25 iterations becomes not finite.
-std::unique_ptr<Stepper> make_theta_stepper(const SdeExpressions& sde, double theta);
+// in [0, 1]; 1 is the drift-implicit Euler method; with the Milstein term where `milstein` (12.2.9), for
+// noise that commutes. Newton's iteration with the symbolic Jacobian; a path on which it does not converge in
+// 25 iterations becomes unsolved_state().
+std::unique_ptr<Stepper> make_theta_stepper(const SdeExpressions& sde, double theta, bool milstein = false);
+
+// The power of |x| with which drift and diffusion grow, the larger of the two, along the axes and some other
+// directions. Throws Error(Status::usage) where they grow faster than any power.
+double growth_power(const SdeExpressions& sde);
 
 // Langevin dynamics dq = M p dt, dp = (F(q, t) - gamma p) dt + S dW by the splitting BAOAB (Leimkuhler &
 // Matthews 2013): half a kick, half a drift, the exact Ornstein-Uhlenbeck flow, half a drift, half a kick.

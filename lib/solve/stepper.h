@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/block.h"
@@ -78,7 +79,13 @@ class Stepper {
 // Throws Error(Status::usage) with refusal() where the method does not fit, and for a method that has no f32
 // form.
 std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& method, bool per_lane = false,
-                                      Precision precision = Precision::f64);
+                                      Precision precision = Precision::f64,
+                                      const MethodOptions& options = {});
+
+// The state of a path whose implicit step has no solution that was found: not a number, which carries the
+// number of the step (below 2^48). Later steps of such a path copy it.
+double unsolved_state(std::uint64_t number);
+std::optional<std::uint64_t> unsolved_step(double x);  // the number in it; nothing in any other value
 
 // The same methods on any Sde, one operation on blocks after the other.
 std::unique_ptr<Stepper> make_stepper(std::shared_ptr<const Sde> sde, const Method& method);

@@ -22,7 +22,8 @@ class SymbolicAlgebra {
   using Noise = std::vector<Expr>;
   using Term = scheme::Term<Vector>;
 
-  explicit SymbolicAlgebra(const SdeExpressions& sde) : sde_(sde), h_(step_symbol()) {
+  SymbolicAlgebra(const SdeExpressions& sde, const MethodOptions& options)
+      : sde_(sde), options_(options), h_(step_symbol()) {
     for (const std::string& name : sde.states) state_.push_back(Expr::symbol(name));
     for (std::size_t k = 0; k < sde.noises.size(); ++k) dW_.push_back(increment_symbol(k));
   }
@@ -134,6 +135,19 @@ class SymbolicAlgebra {
     return result;
   }
 
+  // The radius r h^(-1/(4 q)): with coefficients that grow as |x|^q, they grow as h^(-1/4) there (Mao 2015).
+  Vector truncated(const Vector& y) const {
+    const double power = growth_power(sde_);
+    if (power <= 1) return y;
+    Expr square = 0;
+    for (const Expr& e : y) square = square + e * e;
+    const Expr radius = Expr(options_.radius) * expr::pow(h_, Expr(-0.25 / power));
+    const Expr outside = expr::less(radius * radius, square);
+    Vector result;
+    for (const Expr& e : y) result.push_back(expr::select(outside, e * (radius / expr::sqrt(square)), e));
+    return result;
+  }
+
   Vector sum(std::initializer_list<Term> terms) const {
     return combine(std::span(terms.begin(), terms.size()), state_.size());
   }
@@ -181,10 +195,11 @@ class SymbolicAlgebra {
     std::map<std::string, Expr, std::less<>> values;
     for (std::size_t i = 0; i < y.size(); ++i) values.emplace(sde_.states[i], y[i]);
     if (c != 0) values.emplace("t", Expr::symbol("t") + Expr(c) * h_);
-    return expr::substitute(truncated(sde_, e), values);
+    return expr::substitute(sde::truncated(sde_, e), values);
   }
 
   const SdeExpressions& sde_;
+  const MethodOptions& options_;
   Expr h_;
   Vector state_, dW_;
   std::size_t evaluations_ = 0;
@@ -194,7 +209,8 @@ class SymbolicAlgebra {
 }  // namespace
 
 std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& method, bool per_lane,
-                                      Precision precision) {
+                                      Precision precision, const MethodOptions& options) {
+  check_options(method, options);
   const bool explicit_method =
       method.family == MethodFamily::explicit_sde || method.family == MethodFamily::explicit_ode;
   if (precision == Precision::f32 && (!explicit_method || per_lane))
@@ -205,9 +221,13 @@ std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& m
   const std::string reason = refusal(method, sde.calculus, sde.noise_kind);
   if (!reason.empty()) fail(Status::usage, "/solver/method: {}", reason);
   if (method.family == MethodFamily::splitting) return make_baoab_stepper(sde);
-  if (method.family == MethodFamily::implicit)
-    return make_theta_stepper(sde, std::string(method.name) == "trapezoidal" ? 0.5 : 1);
-  SymbolicAlgebra algebra(sde);
+  if (method.family == MethodFamily::implicit) {
+    const std::string name = method.name;
+    const bool milstein = name == "implicit-milstein";
+    const double usual = name == "trapezoidal" || name == "theta" ? 0.5 : 1;
+    return make_theta_stepper(sde, options.theta.value_or(usual), milstein);
+  }
+  SymbolicAlgebra algebra(sde, options);
   auto result = find_scheme<SymbolicAlgebra>(method, sde.noise_kind)(algebra);
   SymbolicStep step{std::move(result.next), std::move(result.error), std::move(result.memory),
                     algebra.evaluations(), algebra.needs()};

@@ -59,6 +59,13 @@ void Tally::merge_counts(const Counts& counts) {
     counts_.histograms[q].merge(counts.histograms[q]);
 }
 
+Unsolved merged(const Unsolved& a, const Unsolved& b) {
+  if (a.paths == 0 || b.paths == 0) return a.paths == 0 ? b : a;
+  Unsolved both = a.path_id < b.path_id ? a : b;
+  both.paths = a.paths + b.paths;
+  return both;
+}
+
 Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
   const StatisticsOptions& s = layout_.statistics;
   const std::size_t D = layout_.dimension, row = D * block.stride;
@@ -70,13 +77,14 @@ Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
   out.first = block.first_id / kLeafPaths;
   out.paths = block.paths;
   out.undefined.resize(functionals);
+  out.unsolved = block.unsolved;
   for (std::size_t p = 0; p < block.paths; ++p) {
     out.ok += block.status[p] == PathStatus::ok;
-    out.non_finite += block.status[p] == PathStatus::non_finite;
+    out.non_finite += is_lost(block.status[p]);
     out.absorbed += block.status[p] == PathStatus::absorbed;
     for (std::size_t k = 0; k < functionals; ++k)
-      out.undefined[k] += block.status[p] != PathStatus::non_finite &&
-                          !std::isfinite(block.functionals[k * block.stride + block.offset + p]);
+      out.undefined[k] +=
+          !is_lost(block.status[p]) && !std::isfinite(block.functionals[k * block.stride + block.offset + p]);
   }
   for (std::size_t q = 0; q < counts.sketches.size(); ++q)
     counts.sketches[q].add(at(q / D, q % D), block.paths);
@@ -133,6 +141,7 @@ void Tally::add(Leaves leaves) {
   ok += leaves.ok;
   non_finite += leaves.non_finite;
   absorbed += leaves.absorbed;
+  unsolved = merged(unsolved, leaves.unsolved);
   for (std::size_t k = 0; k < undefined.size(); ++k) undefined[k] += leaves.undefined[k];
 }
 
@@ -161,6 +170,7 @@ void Tally::merge(const Tally& other) {
   ok += other.ok;
   non_finite += other.non_finite;
   absorbed += other.absorbed;
+  unsolved = merged(unsolved, other.unsolved);
   for (std::size_t k = 0; k < undefined.size(); ++k) undefined[k] += other.undefined[k];
 }
 
@@ -259,6 +269,7 @@ void restore_tree(LeafTree<T>& tree, const std::string& name, std::size_t words,
 NamedArrays Tally::store() const {
   NamedArrays arrays;
   arrays.put("counts", std::vector<std::uint64_t>{paths, path_steps, ok, non_finite, absorbed});
+  arrays.put("unsolved", std::vector<std::uint64_t>{unsolved.paths, unsolved.path_id, unsolved.step});
   arrays.put("undefined", undefined);
   store_tree(moments_, "moments", arrays);
   store_tree(products_, "products", arrays);
@@ -282,6 +293,8 @@ Tally Tally::restore(const TallyLayout& layout, const NamedArrays& arrays) {
   tally.ok = counts[2];
   tally.non_finite = counts[3];
   tally.absorbed = counts[4];
+  const std::vector<std::uint64_t>& lost = arrays.integer("unsolved", 3);
+  tally.unsolved = {lost[0], lost[1], lost[2]};
   tally.undefined = arrays.integer("undefined", layout.expectations + layout.controls);
   restore_tree(tally.moments_, "moments", kMomentWords, arrays);
   restore_tree(tally.products_, "products", kCoMomentWords, arrays);

@@ -15,7 +15,19 @@
 
 namespace sde {
 
-enum class PathStatus : std::uint8_t { ok = 0, non_finite = 1, absorbed = 2 };
+// unsolved: an implicit step had no solution; such a path is not finite either.
+enum class PathStatus : std::uint8_t { ok = 0, non_finite = 1, absorbed = 2, unsolved = 3 };
+
+inline bool is_lost(PathStatus status) {
+  return status == PathStatus::non_finite || status == PathStatus::unsolved;
+}
+
+// Paths on which an implicit step had no solution, and where that was on the first of them.
+struct Unsolved {
+  std::uint64_t paths = 0;
+  std::uint64_t path_id = 0, step = 0;  // the lowest id, and the number of its step
+};
+Unsolved merged(const Unsolved& a, const Unsolved& b);
 
 // What is computed over the paths at each save time.
 struct StatisticsOptions {
@@ -45,6 +57,7 @@ struct TallyBlock {
   const double* values = nullptr;  // [record][state][stride]
   const double* functionals = nullptr;  // [expectation, then control][stride]
   const PathStatus* status = nullptr;   // [path]
+  Unsolved unsolved;
 };
 
 class Tally {
@@ -72,6 +85,7 @@ class Tally {
     std::vector<std::vector<Moments>> moments;
     std::vector<std::vector<CoMoments>> products;
     std::uint64_t paths = 0, ok = 0, non_finite = 0, absorbed = 0;
+    Unsolved unsolved;
     std::vector<std::uint64_t>
         undefined;  // [expectation, then control] finite paths with a value that is not
   };
@@ -87,6 +101,7 @@ class Tally {
 
   std::uint64_t paths = 0, path_steps = 0;
   std::uint64_t ok = 0, non_finite = 0, absorbed = 0;
+  Unsolved unsolved;  // counted in non_finite too
   std::vector<std::uint64_t> undefined;
 
   // --- results ---

@@ -315,3 +315,16 @@ edit() {
   fails_with 2 sde-fit @double-well paths.h5 --density exact
   assert_output --partial 'euler'
 }
+
+@test "an implicit step without a solution is told with its path and time" {
+  cat >tangent.json <<'JSON'
+{ "name": "tangent", "state": ["x"], "drift": {"x": "x*x + 1"}, "diffusion": {"x": "0.3"}, "initial": {"x": 0.0} }
+JSON
+  run --separate-stderr -0 sde-simulate tangent.json --method theta --theta 0.8 --dt 0.02 --end 1.6 -N 500 --json -o paths.h5
+  jq -e '.status.unsolved > 100 and .status.unsolved <= .status.non_finite and .unsolved.time > 0.8 and .unsolved.time < 1.6' <<<"$output"
+  id=$(jq .unsolved.path_id <<<"$output")
+  assert_regex "$stderr" "Newton's iteration .* did not converge on [0-9]+ of 500 paths, first on path $id in the step from t = "
+  fails_with 2 sde-simulate @ou --method heun --theta 0.5
+  assert_output --partial 'theta'
+  fails_with 2 sde-simulate @ou --method theta --radius 3
+}

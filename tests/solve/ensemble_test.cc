@@ -255,11 +255,13 @@ TEST(Method, IsRefusedOutsideItsClaim) {
   EXPECT_EQ(refusal_of(heston(), "milstein"), "");
   EXPECT_EQ(refusal_of(scalar("x", "x", "1"), "heun"),
             "heun does not converge to the Ito solution of an SDE with diagonal noise; use euler-maruyama, "
-            "tamed-euler, milstein, srk, sri1w1, sri2w1, sosri, dri1, ri6, w2ito1, pl1wm, implicit-euler, "
-            "trapezoidal");
+            "tamed-euler, truncated-euler, milstein, srk, sri1w1, sri2w1, sosri, dri1, ri6, w2ito1, pl1wm, "
+            "implicit-euler, "
+            "trapezoidal, theta, implicit-milstein");
   EXPECT_EQ(refusal_of(heston(), "sri1w1"),
             "sri1w1 is for noise up to diagonal and this SDE has general noise; use euler-maruyama, "
-            "tamed-euler, milstein, dri1, ri6, w2ito1, pl1wm, implicit-euler, trapezoidal");
+            "tamed-euler, truncated-euler, milstein, dri1, ri6, w2ito1, pl1wm, implicit-euler, trapezoidal, "
+            "theta");
   EXPECT_EQ(refusal_of(scalar("x", "x", "1"), "rk4").substr(0, 50),
             "rk4 is for ODEs and this SDE has diagonal noise; u");
   EXPECT_EQ(refusal_of(scalar("x", "1", "1"), "heun"), "");  // the calculi agree on additive noise

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "testing.h"
@@ -51,6 +53,135 @@ TEST(Implicit, OrdersOnAnOde) {
     const double fine = std::abs(run(d, method, make_grid(0, 2, {2}, 0.01), options).final[0].mean - exact);
     EXPECT_NEAR(std::log2(coarse / fine), find_method(method).ode_order, 0.1) << method;
   }
+}
+
+TEST(Implicit, ThetaMethodsFollowTheirLinearRecursion) {
+  // dx = a x dt + b x dW: x' = x (1 + (1 - theta) a h + b dW [+ b^2 (dW^2 - h)/2]) / (1 - theta a h), whose
+  // first two moments are known.
+  const double a = -3, b = 0.7, h = 0.1;
+  const SdeExpressions e = parse_document(scalar("a*x", "b*x", "1", {{"a", a}, {"b", b}}));
+  for (const char* name : {"theta", "implicit-milstein"}) {
+    const bool milstein = std::string(name) == "implicit-milstein";
+    for (const double theta : {0.0, 0.25, 0.5, 1.0}) {
+      MethodOptions options;
+      options.theta = theta;
+      const auto stepper = make_stepper(e, find_method(name), false, Precision::f64, options);
+      StateBlock<double> x(1, 16), next(1, 16), dW(1, 16);
+      for (std::size_t i = 0; i < 16; ++i) {
+        x.row(0)[i] = 1 + static_cast<double>(i);
+        dW.row(0)[i] = 0.1 * (static_cast<double>(i) - 7);
+      }
+      StepInput input;
+      input.h.value = h;
+      input.x = x.view();
+      input.dW = dW.row(0);
+      StepWorkspace w;
+      stepper->step(input, next, nullptr, w);
+      for (std::size_t i = 0; i < 16; ++i) {
+        const double dw = dW.row(0)[i];
+        const double known = 1 + (1 - theta) * a * h + b * dw + (milstein ? b * b * (dw * dw - h) / 2 : 0);
+        EXPECT_NEAR(next.row(0)[i], x.row(0)[i] * known / (1 - theta * a * h), 1e-12) << name << " " << theta;
+      }
+    }
+  }
+}
+
+TEST(Implicit, OptionsAreChecked) {
+  const auto check = [](const char* method, double theta, double radius = 4) {
+    MethodOptions options;
+    options.theta = theta;
+    options.radius = radius;
+    check_options(find_method(method), options);
+  };
+  EXPECT_NO_THROW(check("theta", 0.7));
+  EXPECT_NO_THROW(check("implicit-milstein", 0.5));
+  EXPECT_THROW(check("theta", 1.5), Error);
+  EXPECT_THROW(check("theta", std::nan("")), Error);
+  EXPECT_THROW(check("implicit-euler", 0.5), Error);
+  EXPECT_THROW(check("theta", 0.5, 0), Error);
+}
+
+TEST(Implicit, TellsWhereNewtonDidNotConverge) {
+  // x' = x + h (x'^2 + u) has a root while 4 h (x + h u) <= 1: with h = .1 and u = 1 until x > 2.4.
+  const SdeDocument d = scalar("x*x + 1", "0", "0.5");
+  EnsembleOptions options;
+  options.paths = 70;
+  std::vector<int> status;
+  const TimeGrid grid = make_grid(0, 2, {1, 2}, 0.1);
+  const auto result = run(d, "implicit-euler", grid, options, [&](const PathBlock& block) {
+    for (std::size_t p = 0; p < block.paths; ++p) status.push_back(static_cast<int>(block.status[p]));
+  });
+  double x = 0.5;
+  std::uint64_t step = 0;
+  while (4 * 0.1 * (x + 0.1) <= 1) {
+    x = (1 - std::sqrt(1 - 0.4 * (x + 0.1))) / 0.2;
+    ++step;
+  }
+  EXPECT_EQ(result.non_finite, 70u);
+  EXPECT_EQ(result.unsolved.paths, 70u);
+  EXPECT_EQ(result.unsolved.path_id, 0u);
+  EXPECT_EQ(result.unsolved.step, step);
+  EXPECT_NEAR(grid.step_start(result.unsolved.step), 0.1 * static_cast<double>(step), 1e-12);
+  EXPECT_EQ(status, std::vector<int>(70, 3));
+}
+
+TEST(Implicit, UnsolvedStatesCarryTheirStep) {
+  EXPECT_TRUE(std::isnan(unsolved_state(0)));
+  EXPECT_EQ(unsolved_step(unsolved_state(0)), 0u);
+  EXPECT_EQ(unsolved_step(unsolved_state(123456789012)), 123456789012u);
+  EXPECT_FALSE(unsolved_step(std::nan("")));
+  EXPECT_FALSE(unsolved_step(1.5));
+  EXPECT_FALSE(unsolved_step(-std::numeric_limits<double>::infinity()));
+}
+
+TEST(Truncated, StaysBoundedWhereEulerExplodes) {
+  // The moments stay bounded; Euler-Maruyama's do not (Hutzenthaler, Jentzen & Kloeden 2011).
+  const SdeDocument d = scalar("-10*x^3", "3*x", "2");
+  EnsembleOptions options;
+  options.paths = 4096;
+  options.tuning.radius = 1.5;  // within which a step of this length leads inwards
+  const TimeGrid grid = make_grid(0, 4, {4}, 0.05);
+  EXPECT_GT(run(d, "euler-maruyama", grid, options).non_finite, 100u);
+  for (const char* method : {"truncated-euler", "tamed-euler", "implicit-euler"}) {
+    const auto result = run(d, method, grid, options);
+    EXPECT_EQ(result.non_finite, 0u) << method;
+    EXPECT_LT(result.final[0].variance(), 4) << method;
+  }
+}
+
+TEST(Truncated, IsEulerWithinTheRadiusAndHoldsTheCoefficientsBeyondIt) {
+  const SdeExpressions e = parse_document(scalar("-x^3", "0.5*x^2", "1"));
+  EXPECT_NEAR(growth_power(e), 3, 1e-3);
+  MethodOptions options;
+  options.radius = 2;
+  const double h = 0.01, radius = 2 * std::pow(h, -1.0 / 12);
+  const auto stepper = make_stepper(e, find_method("truncated-euler"), false, Precision::f64, options);
+  StateBlock<double> x(1, 16), next(1, 16), dW(1, 16);
+  for (std::size_t i = 0; i < 16; ++i) {
+    x.row(0)[i] = static_cast<double>(i) - 8;
+    dW.row(0)[i] = 0.1;
+  }
+  StepInput input;
+  input.h.value = h;
+  input.x = x.view();
+  input.dW = dW.row(0);
+  StepWorkspace w;
+  stepper->step(input, next, nullptr, w);
+  for (std::size_t i = 0; i < 16; ++i) {
+    const double y = std::clamp(x.row(0)[i], -radius, radius);
+    EXPECT_NEAR(next.row(0)[i], x.row(0)[i] - h * y * y * y + 0.05 * y * y, 1e-11);
+  }
+}
+
+TEST(Truncated, FindsHowCoefficientsGrow) {
+  const auto power = [](const char* drift, const char* diffusion) {
+    return growth_power(parse_document(scalar(drift, diffusion, "1")));
+  };
+  EXPECT_NEAR(power("x - x^3", "x"), 3, 1e-3);
+  EXPECT_NEAR(power("-x", "x^2"), 2, 1e-3);
+  EXPECT_NEAR(power("sin(x)", "1 + sqrt(x)"), 0.5, 2e-3);
+  EXPECT_NEAR(power("1 - x", "0.5*x"), 1, 1e-3);
+  EXPECT_THROW(power("-sinh(x)", "1"), Error);
 }
 
 TEST(Implicit, APathWithoutASolutionIsFlagged) {

@@ -87,6 +87,13 @@ cli::ToolInfo describe() {
   o.number("atol", "/solver/adaptive/atol", "absolute tolerance of adaptive steps").value_name("TOL");
   o.choice("precision", "/solver/precision", {"f64", "f32"}, "arithmetic of the steps and their normals")
       .default_text("f64");
+  o.number("theta", "/solver/theta", "how implicit the methods theta and implicit-milstein are, 0 to 1")
+      .value_name("X")
+      .default_text("0.5 for theta, 1 for implicit-milstein");
+  o.number("radius", "/solver/radius",
+           "radius beyond which truncated-euler holds the coefficients, at steps of length 1")
+      .value_name("R")
+      .default_text("4");
   o.integer("paths", "/paths", "number of paths").letter('N').value_name("N").default_text("1000");
   o.number("start", "/time/start", "time at which the initial values hold").value_name("T");
   o.number("end", "/time/end", "time at which paths end").value_name("T");
@@ -137,6 +144,14 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   EnsembleOptions& ensemble = job.ensemble;
   ensemble.method = job.choice.method;
   ensemble.adaptive = job.schedule.adaptive;
+  ensemble.tuning.theta = options.solver.theta;
+  if (options.solver.radius) {
+    if (options.solver.method != "truncated-euler")
+      fail(Status::usage, "/solver/radius: is for the method truncated-euler (got {})",
+           options.solver.method);
+    ensemble.tuning.radius = *options.solver.radius;
+  }
+  config::locate(context.config(), "", [&] { check_options(*job.choice.method, ensemble.tuning); });
   if (options.solver.adaptive) {
     ensemble.tolerance.rtol = options.solver.adaptive->rtol;
     ensemble.tolerance.atol = options.solver.adaptive->atol;

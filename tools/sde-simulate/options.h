@@ -55,6 +55,7 @@ struct SimulateSolver {
   std::optional<std::uint64_t> steps;
   std::optional<SimulateTolerance> adaptive;
   std::string precision = "f64";
+  std::optional<double> theta, radius;
 
   template <class V>
   void visit(V& v) {
@@ -63,6 +64,8 @@ struct SimulateSolver {
     v("steps", steps);
     v("adaptive", adaptive);
     v("precision", precision);
+    v("theta", theta);
+    v("radius", radius);
   }
 };
 

@@ -327,10 +327,17 @@ std::string Report::text(const EnsembleResult& result, double seconds) const {
 }
 
 int Report::finish(const EnsembleResult& result, double seconds) {
-  if (result.non_finite > 0)
+  if (result.unsolved.paths > 0)
+    context_.warn(
+        fmt::format("Newton's iteration for an implicit step did not converge on {} of {} paths, first on "
+                    "path {} in the step "
+                    "from t = {:g}; try a smaller dt",
+                    result.unsolved.paths, result.paths, result.unsolved.path_id,
+                    schedule_.grid.step_start(result.unsolved.step)));
+  if (result.non_finite > result.unsolved.paths)
     context_.warn(
         fmt::format("{} of {} paths became non-finite; try a smaller dt, or a domain with a boundary",
-                    result.non_finite, result.paths));
+                    result.non_finite - result.unsolved.paths, result.paths));
   if (writer_) {
     write_statistics(result);
     writer_->finish();
@@ -350,7 +357,11 @@ int Report::finish(const EnsembleResult& result, double seconds) {
       .set("/time", schedule_.grid.end());
   summary.set("/status/ok", result.ok)
       .set("/status/non_finite", result.non_finite)
-      .set("/status/absorbed", result.absorbed);
+      .set("/status/absorbed", result.absorbed)
+      .set("/status/unsolved", result.unsolved.paths);
+  if (result.unsolved.paths > 0)
+    summary.set("/unsolved/path_id", result.unsolved.path_id)
+        .set("/unsolved/time", schedule_.grid.step_start(result.unsolved.step));
   if (context_.sharded()) {
     const io::Shard& shard = job_.shard;
     summary.set("/shard/index", shard.index).set("/shard/count", shard.count);
