@@ -86,6 +86,8 @@ const std::vector<Method>& methods() {
        implicit, true, false, commutative, 0, 1, 1, 1, 1, false, "Kloeden & Platen 1992, eq. 12.2.9"},
       {"baoab", "splitting of Langevin dynamics", splitting, true, true, additive, 0, 0, 1, 2, 2, false,
        "Leimkuhler & Matthews 2013"},
+      {"align", "splitting of Langevin dynamics with interpolated forces and space-time areas", splitting,
+       true, true, additive, 0, 0, 2, 2, 2, false, "Foster, Lyons & Oberhauser 2021, arXiv 2101.03446"},
       {"exact", "draws from the exact transition law: OU, GBM, CIR", exact, true, true, general, 0, 0, 0, 0,
        0, false, "Glasserman 2003, chapter 3"},
       {"euler", "explicit Euler for an ODE", explicit_ode, true, true, none, 0, 0, 0, 0, 1, false,

@@ -23,4 +23,9 @@ double growth_power(const SdeExpressions& sde);
 // what is in the way.
 std::unique_ptr<Stepper> make_baoab_stepper(const SdeExpressions& sde);
 
+// The same dynamics by a Strang splitting with the exact flow of friction and noise given dW and H, and the
+// force interpolated between the ends of the step (Foster, Lyons & Oberhauser 2021, arXiv 2101.03446,
+// definition 4.2, in the form known as ALIGN).
+std::unique_ptr<Stepper> make_align_stepper(const SdeExpressions& sde);
+
 }  // namespace sde

@@ -8,6 +8,8 @@
 #include <limits>
 
 #include "base/error.h"
+#include "solve/convergence.h"
+#include "solve/one_step.h"
 #include "testing.h"
 
 namespace sde {
@@ -224,6 +226,55 @@ TEST(Baoab, IsVelocityVerletWithoutFrictionAndNoise) {
   }
   EXPECT_NEAR(result.final[0].mean, q, 1e-14);
   EXPECT_NEAR(result.final[1].mean, p, 1e-14);
+}
+
+// A particle in a double well, for which nothing is linear.
+SdeDocument double_well(const char* friction) {
+  SdeDocument d;
+  d.states = {
+      state("q", "2*p", {}, "1"),
+      state("p", (std::string("q - q^3 + cos(t)/2 - ") + friction + "*p").c_str(), {{"p", "0.8"}}, "0.3")};
+  return d;
+}
+
+TEST(Langevin, StrongOrderOfAlignIsTwoAndOfBaoabOne) {
+  for (const char* friction : {"0.7", "0", "30"}) {
+    const SdeDocument d = double_well(friction);
+    ConvergenceOptions options;
+    options.steps = std::string(friction) == "30" ? std::vector<std::uint64_t>{64, 128, 256}
+                                                  : std::vector<std::uint64_t>{8, 16, 32, 64};
+    options.refinement = 32;
+    options.paths = 4096;
+    for (const char* method : {"align", "baoab"}) {
+      options.method = &find_method(method);
+      const ConvergenceResult result = measure_convergence(d, parse_document(d), {}, options);
+      const double claim = find_method(method).strong_additive;
+      EXPECT_TRUE(result.strong_ok()) << method << " " << friction;
+      EXPECT_NEAR(result.strong_slope->value, claim, 0.15) << method << " " << friction;
+    }
+  }
+}
+
+TEST(Langevin, WeakOrdersOfBothAreTwo) {
+  const SdeDocument d = double_well("0.7");
+  for (const char* method : {"align", "baoab"}) {
+    OneStepOptions options;
+    options.method = &find_method(method);
+    const OneStepResult result = measure_one_step(d, parse_document(d), options);
+    ASSERT_TRUE(result.order) << method;
+    EXPECT_GT(result.order->low, 1.9) << method;
+    EXPECT_LT(result.order->low, 2.1) << method;
+  }
+}
+
+TEST(Langevin, AlignWithoutNoiseIsOfSecondOrder) {
+  SdeDocument d = double_well("0.7");
+  d.states[1].diffusion[0].second = "1e-300";
+  const auto end = [&](double h) {
+    return run(d, "align", make_grid(0, 1, {1}, h), EnsembleOptions{}).final[0].mean;
+  };
+  const double coarse = end(0.1), middle = end(0.05), fine = end(0.025);
+  EXPECT_NEAR(std::log2((coarse - middle) / (middle - fine)), 2, 0.1);
 }
 
 TEST(Baoab, RefusesOtherForms) {
