@@ -6,9 +6,12 @@
 
 namespace sde::config {
 
-Observations make_observations(const io::Dataset& data, const std::vector<std::string>& states) {
-  const std::vector<std::size_t> columns = io::match_columns(data, states);
-  Observations result(states);
+namespace {
+
+// Calls add(name, time, value) for every series, with the columns matched to `names`.
+template <class F>
+void for_each_series(const io::Dataset& data, const std::vector<std::string>& names, F&& add) {
+  const std::vector<std::size_t> columns = io::match_columns(data, names);
   std::vector<double> time, value;
   for (std::size_t s = 0; s < data.n; ++s) {
     time.clear();
@@ -19,11 +22,31 @@ Observations make_observations(const io::Dataset& data, const std::vector<std::s
     }
     const std::string name = data.n == 1 ? "" : s < data.ids.size() ? data.ids[s] : std::to_string(s);
     try {
-      result.add(name, time, value);
+      add(name, time, value);
     } catch (const Error& error) {
       fail(error.status(), "{}: {}", data.source, error.what());
     }
   }
+}
+
+}  // namespace
+
+Observations make_observations(const io::Dataset& data, const std::vector<std::string>& states,
+                               std::vector<std::uint64_t>* first) {
+  Observations result(states);
+  for_each_series(data, states, [&](const std::string& name, const auto& time, const auto& value) {
+    if (first) first->push_back(result.transitions());
+    result.add(name, time, value);
+  });
+  if (first) first->push_back(result.transitions());
+  return result;
+}
+
+SeriesTable make_series(const io::Dataset& data, const std::vector<std::string>& columns) {
+  SeriesTable result(columns);
+  for_each_series(data, columns, [&](const std::string& name, const auto& time, const auto& value) {
+    result.add(name, time, value);
+  });
   return result;
 }
 

@@ -15,6 +15,7 @@ void check_options(const FitOptions& options) {
   if (options.starts < 0) fail(Status::usage, "/starts: must be >= 0 (got {})", options.starts);
   if (options.max_iterations < 1)
     fail(Status::usage, "/max_iterations: must be >= 1 (got {})", options.max_iterations);
+  if (options.predict < 0) fail(Status::usage, "/predict: must be >= 0 (got {})", options.predict);
   const auto& names = optimizer_names();
   if (std::find(names.begin(), names.end(), options.optimizer) == names.end())
     fail(Status::usage, "/optimizer: unknown optimiser \"{}\"{}", options.optimizer,

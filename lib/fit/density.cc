@@ -20,6 +20,7 @@ std::vector<Expr> TransitionDensity::ingredients() const {
     all.push_back(term.order);
     all.push_back(term.argument);
   }
+  all.insert(all.end(), further.begin(), further.end());
   if (!linear) return all;
   for (const auto* part : {&linear->displacement, &linear->drift, &linear->curvature})
     all.insert(all.end(), part->begin(), part->end());

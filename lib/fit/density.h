@@ -75,6 +75,7 @@ struct TransitionDensity {
   // Set where the law has no closed expression but that of a linear equation; mean, deviation, residuals and
   // log_density are then empty.
   std::shared_ptr<const LinearizedSde> linear;
+  std::vector<expr::Expr> further;  // what else it is made of
 
   // Every expression that the density is made of.
   std::vector<expr::Expr> ingredients() const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <optional>
 
@@ -64,20 +65,34 @@ void add_diagnostics(const LogLikelihood& likelihood, const std::vector<double>&
   result.predicted.resize(n * dimension);
   result.deviation.resize(n * dimension);
   likelihood.describe(parameters, result.residuals.data(), result.predicted.data(), result.deviation.data());
+  result.series = likelihood.series();
+  // What was not observed has no residual and is left out.
+  std::vector<double> all;
+  std::vector<std::vector<double>> component(dimension);
+  std::vector<std::vector<std::size_t>> starts(dimension);
+  for (std::size_t c = 0; c < dimension; ++c) {
+    std::size_t s = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      for (; s < result.series.size() && result.series[s] <= i; ++s) starts[c].push_back(component[c].size());
+      const std::size_t place = i * dimension + c;
+      const bool missing = !result.observed.empty() && std::isnan(result.residuals[place]) &&
+                           (std::isnan(result.observed[place]) || result.deviation[place] == 0);
+      if (missing) continue;
+      component[c].push_back(result.residuals[place]);
+      all.push_back(result.residuals[place]);
+    }
+  }
   FitDiagnostics& d = result.diagnostics;
-  d.pit_distance = pit_distance(result.residuals);
-  d.pit_p = kolmogorov_p(d.pit_distance, result.residuals.size());
-  d.lags = std::min<std::size_t>(10, n / 5);
+  d.pit_distance = pit_distance(all);
+  d.pit_p = kolmogorov_p(d.pit_distance, all.size());
+  std::size_t shortest = all.size();
+  for (const auto& one : component) shortest = std::min(shortest, one.size());
+  d.lags = std::min<std::size_t>(10, shortest / 5);
   if (d.lags == 0) {
     d.ljung_box = d.ljung_box_p = kNaN;
     return;
   }
-  const std::vector<std::size_t> series = likelihood.series();
-  std::vector<double> component(n);
-  for (std::size_t c = 0; c < dimension; ++c) {
-    for (std::size_t i = 0; i < n; ++i) component[i] = result.residuals[i * dimension + c];
-    d.ljung_box += ljung_box(component, series, d.lags);
-  }
+  for (std::size_t c = 0; c < dimension; ++c) d.ljung_box += ljung_box(component[c], starts[c], d.lags);
   d.ljung_box_p = chi_squared_p(d.ljung_box, static_cast<double>(d.lags * dimension));
 }
 
@@ -101,27 +116,13 @@ Prepared prepare(const SdeDocument& document, const Observations& data, const Fi
   return p;
 }
 
-}  // namespace
-
-FitResult fit(const SdeDocument& document, const Observations& data, const FitOptions& options,
-              const Hooks& hooks) {
-  const Prepared prepared = prepare(document, data, options);
-  const ParameterSpace& space = *prepared.space;
-  const std::unique_ptr<LogLikelihood> owned = make_likelihood(prepared.density, data, space.indices());
-  const LogLikelihood& likelihood = *owned;
+// Maximises the likelihood over the free parameters and fills in all of `result` that follows from it; its
+// density, data, sde and columns are there already. `explain` throws where the start has no finite
+// likelihood.
+void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
+              const std::vector<std::string>& parameters_of, const FitOptions& options, const Hooks& hooks,
+              const std::function<void()>& explain, FitResult& result) {
   const SmoothFunction f = objective(likelihood, space);
-
-  FitResult result;
-  result.density = prepared.density.name;
-  result.density_reason = prepared.density.reason;
-  result.transitions = data.transitions();
-  for (const std::string& name : prepared.ignored)
-    result.warnings.push_back(fmt::format("the likelihood does not depend on {}; it keeps its value", name));
-  if (data.missing_rows() > 0)
-    result.warnings.push_back(
-        fmt::format("{} row{} with missing values left out; transitions go over the gap", data.missing_rows(),
-                    data.missing_rows() == 1 ? " was" : "s were"));
-
   MinimizeOptions limits;
   limits.tolerance = options.tolerance;
   limits.max_iterations = options.max_iterations;
@@ -157,7 +158,7 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
   if (best && !settled && options.optimizer == "auto" && !hooks.stopped()) run("lbfgs", best->y);
   if (!best) {
     if (hooks.stopped()) fail(Status::interrupted, "stopped before the first start was finished");
-    explain_not_finite(likelihood, prepared.density, data, prepared.sde, space.natural(space.start()));
+    explain();
   }
 
   const VectorXd& y = best->y;
@@ -186,9 +187,8 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
   }
 
   const std::vector<bool> held = held_at_bounds(y, best->at.gradient, space.box());
-  result.sde = document;
-  for (std::size_t i = 0; i < prepared.sde.parameters.size(); ++i)
-    *result.sde.find_parameter(prepared.sde.parameters[i]) = parameters[i];
+  for (std::size_t i = 0; i < parameters_of.size(); ++i)
+    *result.sde.find_parameter(parameters_of[i]) = parameters[i];
   for (std::size_t i = 0; i < space.size(); ++i) {
     const FreeParameter& p = space.free()[i];
     Estimate estimate;
@@ -209,7 +209,7 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
     }
   }
   result.loglik = -best->at.value;
-  const double k = static_cast<double>(space.size()), n = static_cast<double>(data.transitions());
+  const double k = static_cast<double>(space.size()), n = static_cast<double>(result.transitions);
   result.aic = 2 * k - 2 * result.loglik;
   result.aicc = n > k + 1 ? result.aic + 2 * k * (k + 1) / (n - k - 1) : kNaN;
   result.bic = k * std::log(n) - 2 * result.loglik;
@@ -217,6 +217,134 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
   add_diagnostics(likelihood, parameters, result);
   if (hooks.warn)
     for (const std::string& warning : result.warnings) hooks.warn(warning.c_str());
+}
+
+struct PreparedFilter {
+  SdeDocument document;
+  StateSpace model;
+  TransitionDensity description;
+  std::vector<std::string> ignored;
+  std::optional<ParameterSpace> space;
+};
+
+PreparedFilter prepare(const SdeDocument& document, const SeriesTable& data, const FitOptions& options) {
+  check_options(options);
+  PreparedFilter p;
+  const ObservationModel observation = options.observation.value_or(ObservationModel{});
+  p.document = with_observation_parameters(document, observation);
+  p.model = make_state_space(p.document, observation);
+  p.description = describe_filter(p.model, options.density);
+  p.space.emplace(p.model.sde, p.description, options, p.ignored);
+  if (p.model.columns != data.columns())
+    fail(Status::bug, "fit: the data have not the columns of the observation");
+  for (std::size_t c = 0; c < data.columns().size(); ++c) {
+    bool any = false;
+    for (std::size_t row = 0; row < data.rows() && !any; ++row) any = !std::isnan(data.value(row, c));
+    if (!any) fail(Status::bad_data, "\"{}\" has no value in any row", data.columns()[c]);
+  }
+  if (data.present() <= p.space->size())
+    fail(Status::bad_data, "{} value{} cannot determine {} parameters; fix some or bring more data",
+         data.present(), data.present() == 1 ? "" : "s", p.space->size());
+  return p;
+}
+
+// A filter's likelihood that is not finite at the start: which row is the first.
+[[noreturn]] void explain_filter(const FilterLikelihood& likelihood, const StateSpace& model,
+                                 const std::vector<double>& parameters) {
+  std::string at;
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    at += fmt::format("{}{} = {:.6g}", i ? ", " : "", model.sde.parameters[i], parameters[i]);
+  std::vector<double> each(likelihood.terms());
+  likelihood.per_term(parameters, each.data());
+  for (std::size_t row = 0; row < each.size(); ++row)
+    if (!std::isfinite(each[row]))
+      fail(Status::usage,
+           "/parameters: at the start ({}) the density of {} is not finite; start from other values, or give "
+           "the observation noise",
+           at, likelihood.describe_term(row));
+  fail(Status::usage,
+       "/parameters: the gradient of the likelihood is not finite at the start ({}); start from "
+       "other values",
+       at);
+}
+
+void note_ignored(const std::vector<std::string>& ignored, FitResult& result) {
+  for (const std::string& name : ignored)
+    result.warnings.push_back(fmt::format("the likelihood does not depend on {}; it keeps its value", name));
+}
+
+}  // namespace
+
+FitResult fit(const SdeDocument& document, const Observations& data, const FitOptions& options,
+              const Hooks& hooks) {
+  const Prepared prepared = prepare(document, data, options);
+  const ParameterSpace& space = *prepared.space;
+  const std::unique_ptr<LogLikelihood> likelihood = make_likelihood(prepared.density, data, space.indices());
+
+  FitResult result;
+  result.sde = document;
+  result.density = prepared.density.name;
+  result.density_reason = prepared.density.reason;
+  result.transitions = data.transitions();
+  result.data = {data.series(),        data.observations(), data.missing_rows(),
+                 data.shortest_step(), data.longest_step(), data.common_step()};
+  result.columns = data.states();
+  for (std::size_t i = 0; i < result.transitions; ++i) {
+    const std::size_t row = data.observation_before(i) + 1;
+    result.time.push_back(data.time()[row]);
+    for (std::size_t c = 0; c < data.dimension(); ++c) result.observed.push_back(data.column(c)[row]);
+  }
+  note_ignored(prepared.ignored, result);
+  if (data.missing_rows() > 0)
+    result.warnings.push_back(
+        fmt::format("{} row{} with missing values left out; transitions go over the gap", data.missing_rows(),
+                    data.missing_rows() == 1 ? " was" : "s were"));
+  maximise(
+      *likelihood, space, prepared.sde.parameters, options, hooks,
+      [&] {
+        explain_not_finite(*likelihood, prepared.density, data, prepared.sde, space.natural(space.start()));
+      },
+      result);
+  return result;
+}
+
+bool wants_filter(const FitOptions& options) {
+  return options.observation.has_value() || find_filter(options.density);
+}
+
+FitResult fit(const SdeDocument& document, const SeriesTable& data, const FitOptions& options,
+              const Hooks& hooks) {
+  const PreparedFilter prepared = prepare(document, data, options);
+  const ParameterSpace& space = *prepared.space;
+  const std::unique_ptr<FilterLikelihood> likelihood =
+      make_filter(prepared.model, prepared.description.name, data, space.indices());
+  FitResult result;
+  result.sde = prepared.document;
+  result.density = prepared.description.name;
+  result.density_reason = prepared.description.reason;
+  result.transitions = data.rows();
+  result.data.series = data.series();
+  result.data.observations = data.present();
+  result.data.shortest_step = data.shortest_step();
+  result.data.longest_step = data.longest_step();
+  if (data.longest_step() - data.shortest_step() <= 1e-9 * data.longest_step())
+    result.data.common_step = data.longest_step();
+  for (std::size_t row = 0; row < data.rows(); ++row) {
+    bool whole = true;
+    for (std::size_t c = 0; c < data.columns().size(); ++c) whole = whole && !std::isnan(data.value(row, c));
+    result.data.missing_rows += whole ? 0 : 1;
+  }
+  result.columns = data.columns();
+  result.time = data.times();
+  result.observed = data.values();
+  note_ignored(prepared.ignored, result);
+  maximise(
+      *likelihood, space, prepared.model.sde.parameters, options, hooks,
+      [&] { explain_filter(*likelihood, prepared.model, space.natural(space.start())); }, result);
+  std::vector<double> parameters;
+  for (const auto& [name, value] : result.sde.parameters) parameters.push_back(value);
+  result.state_names = prepared.model.sde.states;
+  result.states = likelihood->states(parameters, static_cast<std::size_t>(options.predict));
   return result;
 }
 
@@ -229,6 +357,17 @@ FitPlan plan_fit(const SdeDocument& document, const Observations& data, const Fi
   for (const FreeParameter& p : prepared.space->free()) plan.estimate.push_back(p.name);
   plan.transitions = data.transitions();
   plan.operations = likelihood->operations(2);
+  return plan;
+}
+
+FitPlan plan_fit(const SdeDocument& document, const SeriesTable& data, const FitOptions& options) {
+  const PreparedFilter prepared = prepare(document, data, options);
+  FitPlan plan;
+  plan.density = prepared.description.name;
+  plan.density_reason = prepared.description.reason;
+  for (const FreeParameter& p : prepared.space->free()) plan.estimate.push_back(p.name);
+  plan.transitions = data.rows();
+  plan.operations = make_filter(prepared.model, plan.density, data, prepared.space->indices())->operations(2);
   return plan;
 }
 

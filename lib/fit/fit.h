@@ -8,6 +8,7 @@
 
 #include "base/hooks.h"
 #include "fit/density.h"
+#include "fit/filter.h"
 #include "fit/observations.h"
 #include "fit/options.h"
 #include "sde/document.h"
@@ -39,6 +40,13 @@ struct FitStart {
   bool converged = false;
 };
 
+// The data, as reports speak of them.
+struct FitData {
+  std::size_t series = 0, observations = 0, missing_rows = 0;
+  double shortest_step = 0, longest_step = 0;
+  double common_step = 0;  // 0 where steps differ
+};
+
 struct FitResult {
   SdeDocument sde;  // with the estimates in place of the parameters' values
   std::string density, density_reason;
@@ -47,7 +55,9 @@ struct FitResult {
   std::string end;  // one clause: "Newton decrement 3e-10 after 7 iterations", "the likelihood rises as kappa
                     // goes to 0"
   double loglik = 0, aic = 0, aicc = 0, bic = 0;
+  // Terms of the likelihood: transitions, or the rows that a filter takes in.
   std::size_t transitions = 0;
+  FitData data;
   std::vector<Estimate> estimates;
   Eigen::MatrixXd covariance;  // [estimate][estimate], NaN where there is no standard error
   FitDiagnostics diagnostics;
@@ -56,8 +66,15 @@ struct FitResult {
   double decrement = 0;
   std::vector<std::string> warnings;  // one sentence each, without the full stop
 
-  // Transition by transition, [transition * dimension + component].
-  std::vector<double> residuals, predicted, deviation;
+  // Term by term, [transition * columns + column]; `time` [transition] and `observed` are those of the row
+  // after.
+  std::vector<std::string> columns;
+  std::vector<std::size_t> series;  // first term of each
+  std::vector<double> time, observed, residuals, predicted, deviation;
+
+  // With an observation: [row * state_names + state], and predictions [row * columns + column].
+  std::vector<std::string> state_names;
+  StateEstimates states;
 };
 
 // Estimates the parameters of `document`. Bad input throws Error(usage) (options, starting values) or
@@ -66,6 +83,14 @@ struct FitResult {
 FitResult fit(const SdeDocument& document, const Observations& data, const FitOptions& options,
               const Hooks& hooks = {});
 
+// The same from noisy or partly observed states, by a filter; options.observation, where absent, is that of
+// every state without noise.
+FitResult fit(const SdeDocument& document, const SeriesTable& data, const FitOptions& options,
+              const Hooks& hooks = {});
+
+// Whether `options` ask for a filter: they have an observation, or name one as the density.
+bool wants_filter(const FitOptions& options);
+
 // The checks of fit() that need no computation, and the density and parameters it would use; for --dry-run.
 struct FitPlan {
   std::string density, density_reason;
@@ -73,6 +98,7 @@ struct FitPlan {
   std::size_t transitions = 0, operations = 0;  // vector operations a transition of one pass with Hessian
 };
 FitPlan plan_fit(const SdeDocument& document, const Observations& data, const FitOptions& options);
+FitPlan plan_fit(const SdeDocument& document, const SeriesTable& data, const FitOptions& options);
 
 // The log-density of every transition with the document's parameters, in the order of the data. `density` as
 // in FitOptions; `chosen` receives the row's name.

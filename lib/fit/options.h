@@ -4,10 +4,46 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 namespace sde {
+
+using Formula = std::variant<double, std::string>;  // a number or an expression
+
+struct NormalForm {
+  std::vector<Formula> normal;  // mean, standard deviation
+
+  template <class V>
+  void visit(V& v) {
+    v("normal", normal);
+  }
+};
+using Initial = std::variant<double, std::string, NormalForm>;
+
+// How an SDE is seen: columns of data as functions of its states with Gaussian noise.
+struct ObservationModel {
+  // Column of the data -> expression of states, parameters and t; empty: the states themselves.
+  std::vector<std::pair<std::string, Formula>> map;
+  // Column -> standard deviation of its noise; a column that is not listed has none.
+  std::vector<std::pair<std::string, Formula>> noise;
+  // Parameters that the SDE does not have, and where they start.
+  std::vector<std::pair<std::string, double>> parameters;
+  // State -> its law at the first row of a series. A state that is not listed starts where it is first seen
+  // if a column is that state without noise, else as the SDE document says.
+  std::vector<std::pair<std::string, Initial>> initial;
+
+  template <class V>
+  void visit(V& v) {
+    v("map", map);
+    v("noise", noise);
+    v("parameters", parameters);
+    v("initial", initial);
+  }
+};
 
 struct FitOptions {
   // Transition density: a row of densities(), or "auto": exact where the law is known, else shoji-ozaki, else
@@ -35,6 +71,10 @@ struct FitOptions {
   // (NLopt, values alone), each ended by Newton steps; "auto": newton, and lbfgs where no start of it
   // converges.
   std::string optimizer = "auto";
+  // Noisy or partly observed states; absent: every state is observed without noise.
+  std::optional<ObservationModel> observation;
+  // Rows that states are predicted ahead of the data, from every row on; 0: none. With an observation.
+  int predict = 0;
 
   template <class V>
   void visit(V& v) {
@@ -48,6 +88,8 @@ struct FitOptions {
     v("tolerance", tolerance);
     v("max_iterations", max_iterations);
     v("optimizer", optimizer);
+    v("observation", observation);
+    v("predict", predict);
   }
 };
 

@@ -179,3 +179,45 @@ with h5py.File("fit.h5") as f:
     json --arg n $name --argjson t "$truth" '.estimates[$n] | (.value - $t | fabs) < 4 * .se' fit.json
   done
 }
+
+@test "states seen with noise: the Kalman likelihood is that of scipy's dense Gaussian" {
+  ragged_series ou.json | awk -F, 'NR == 1 {print} NR > 1 && NR <= 160 {print $1 "," ($2 == "" ? "" : $2 + 0.2 * sin(NR * NR))}' >data.csv
+  jq '{sde: ., observation: {map: {x: "x"}, noise: {x: "eta"}, parameters: {eta: 0.2}, initial: {x: {normal: ["theta", 0.7]}}}}' \
+    ou.json >noisy.json
+  sde-fit noisy.json data.csv --predict 2 -o fit.h5
+  sde-fit noisy.json data.csv --json >fit.json
+  json '.density == "kalman" and (.density_reason | contains("linear")) and .converged and (.estimates.eta.se > 0)' fit.json
+  json '.observation.parameters.eta == .estimates.eta.value and (.final_states[0].mean.x | type) == "number"' fit.json
+  expected=$(/usr/bin/python3 - data.csv fit.json <<'PY'
+import csv, json, sys
+import numpy as np
+from scipy.stats import multivariate_normal
+p = {k: v["value"] for k, v in json.load(open(sys.argv[2]))["estimates"].items()}
+rows = list(csv.DictReader(open(sys.argv[1])))
+t0 = float(rows[0]["time"])
+t = np.array([float(r["time"]) - t0 for r in rows if r["x"]])
+y = np.array([float(r["x"]) for r in rows if r["x"]])
+k, theta, s, eta = p["kappa"], p["theta"], p["sigma"], p["eta"]
+low = np.minimum.outer(t, t)
+cov = (0.49 * np.exp(-2 * k * low) + s * s * -np.expm1(-2 * k * low) / (2 * k)) * np.exp(-k * np.abs(np.subtract.outer(t, t)))
+print(repr(float(multivariate_normal(np.full(len(t), theta), cov + eta**2 * np.eye(len(t))).logpdf(y))))
+PY
+  )
+  json --argjson e "$expected" '(.loglik - $e | fabs) < 1e-8 * ($e | fabs)' fit.json
+  run -0 h5ls fit.h5/fit/states
+  assert_output --partial 'smoothed_deviation'
+  run -0 h5ls fit.h5/fit/predictions
+  assert_output --partial 'mean'
+}
+
+@test "an observation says what is wrong with it" {
+  ragged_series ou.json >data.csv
+  jq '{sde: ., observation: {noise: {z: 0.1}}}' ou.json >bad.json
+  run -2 sde-fit bad.json data.csv
+  assert_output --partial '/observation/noise: unknown column "z"'
+  jq '{sde: ., observation: {map: {y: "x + q"}}}' ou.json >bad.json
+  run -2 sde-fit bad.json data.csv
+  assert_output --partial 'unknown name "q"'
+  run -2 sde-fit ou.json data.csv --predict 2
+  assert_output --partial '--predict: needs an observation'
+}

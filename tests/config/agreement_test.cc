@@ -8,6 +8,7 @@
 #include "config/schema.h"
 #include "fit/density.h"
 #include "fit/options.h"
+#include "fit/state_space.h"
 #include "score/likelihood.h"
 #include "score/sampler.h"
 #include "score/train.h"
@@ -74,7 +75,9 @@ std::vector<std::string> names_of(const Table& table, bool automatic) {
 
 TEST(Agreement, Names) {
   expect_names("simulate", "/solver/method", names_of(methods(), true));
-  expect_names("fit", "/density", names_of(densities(), true));
+  auto fitted = names_of(densities(), true);
+  for (const auto& filter : filters()) fitted.emplace_back(filter.name);
+  expect_names("fit", "/density", fitted);
   expect_names("likelihood", "/density", names_of(densities(), true));
   expect_names("fit", "/optimizer", optimizer_names());
   expect_names("sample", "/sampler", names_of(samplers(), false));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "fit/diagnostics.h"
 #include "report.h"
@@ -14,29 +15,64 @@ constexpr std::size_t kSeriesShown = 8;  // of several trajectories
 constexpr std::size_t kStatesShown = 4;
 constexpr std::size_t kPointsShown = 1000;  // of a quantile plot, both ends whole
 
-// The observations of one component and the band that the model foretold for each from the one before.
-cli::Panel data_panel(const FitResult& result, const Observations& data, std::size_t component) {
+// Rows of series s.
+std::pair<std::size_t, std::size_t> rows_of(const FitResult& result, std::size_t s) {
+  return {result.series[s], s + 1 < result.series.size() ? result.series[s + 1] : result.transitions};
+}
+
+// The observations of one component and the band that the model foretold for each from the one before, or
+// from `ahead` rows before where predictions were asked for.
+cli::Panel data_panel(const FitResult& result, std::size_t component) {
+  const bool ahead = result.states.ahead > 0;
+  const std::vector<double>& mean = ahead ? result.states.predicted : result.predicted;
+  const std::vector<double>& deviation = ahead ? result.states.predicted_deviation : result.deviation;
   cli::Panel panel;
-  panel.title = "data and one-step 95 % prediction";
+  panel.title = ahead ? fmt::format("data and 95 % prediction from {} rows before", result.states.ahead)
+                      : "data and one-step 95 % prediction";
   panel.x_label = "t";
-  panel.y_label = data.states()[component];
-  const auto column = data.column(component), time = data.time();
-  const std::size_t dimension = data.dimension();
-  for (std::size_t s = 0; s < std::min(data.series(), kSeriesShown); ++s) {
-    const std::size_t first = data.first_observation(s), last = data.first_observation(s + 1);
-    std::vector<double> t, low, high;
-    for (std::size_t row = first + 1; row < last; ++row) {
-      const std::size_t place = (row - 1 - s) * dimension + component;
-      t.push_back(time[row]);
-      low.push_back(result.predicted[place] - 1.96 * result.deviation[place]);
-      high.push_back(result.predicted[place] + 1.96 * result.deviation[place]);
+  panel.y_label = result.columns[component];
+  const std::size_t dimension = result.columns.size();
+  for (std::size_t s = 0; s < std::min(result.series.size(), kSeriesShown); ++s) {
+    const auto [first, last] = rows_of(result, s);
+    std::vector<double> t, low, high, seen, value;
+    for (std::size_t row = first; row < last; ++row) {
+      const std::size_t place = row * dimension + component;
+      if (std::isfinite(mean[place]) && std::isfinite(deviation[place])) {
+        t.push_back(result.time[row]);
+        low.push_back(mean[place] - 1.96 * deviation[place]);
+        high.push_back(mean[place] + 1.96 * deviation[place]);
+      }
+      if (!std::isfinite(result.observed[place])) continue;
+      seen.push_back(result.time[row]);
+      value.push_back(result.observed[place]);
     }
-    panel.band(std::move(t), std::move(low), std::move(high), s == 0 ? "prediction" : "").opacity = 0.35;
-    const auto from = static_cast<std::ptrdiff_t>(first), to = static_cast<std::ptrdiff_t>(last);
-    panel
-        .line({time.begin() + from, time.begin() + to}, {column.begin() + from, column.begin() + to},
-              s == 0 ? "data" : "", 1)
-        .width = 1;
+    if (!t.empty())
+      panel.band(std::move(t), std::move(low), std::move(high), s == 0 ? "prediction" : "").opacity = 0.35;
+    panel.line(std::move(seen), std::move(value), s == 0 ? "data" : "", 1).width = 1;
+  }
+  return panel;
+}
+
+// A state as the filter sees it, given all rows: mean and two standard deviations.
+cli::Panel state_panel(const FitResult& result, std::size_t state) {
+  cli::Panel panel;
+  panel.title = "smoothed state, 95 %";
+  panel.x_label = "t";
+  panel.y_label = result.state_names[state];
+  const std::size_t d = result.state_names.size();
+  for (std::size_t s = 0; s < std::min(result.series.size(), kSeriesShown); ++s) {
+    const auto [first, last] = rows_of(result, s);
+    std::vector<double> t, low, high, mean;
+    for (std::size_t row = first; row < last; ++row) {
+      const double m = result.states.smoothed[row * d + state];
+      const double sd = result.states.smoothed_deviation[row * d + state];
+      t.push_back(result.time[row]);
+      mean.push_back(m);
+      low.push_back(m - 1.96 * sd);
+      high.push_back(m + 1.96 * sd);
+    }
+    panel.band(t, std::move(low), std::move(high), "").opacity = 0.35;
+    panel.line(std::move(t), std::move(mean), s == 0 ? "state" : "", 1).width = 1;
   }
   return panel;
 }
@@ -83,24 +119,31 @@ cli::Panel transform_panel(const std::vector<double>& residuals, double p) {
   return panel;
 }
 
-cli::Panel correlation_panel(const FitResult& result, const Observations& data) {
+cli::Panel correlation_panel(const FitResult& result) {
   cli::Panel panel;
   panel.title = fmt::format("autocorrelation of residuals, p = {:.3g}", result.diagnostics.ljung_box_p);
   panel.x_label = "lag";
-  const std::size_t n = result.transitions, dimension = data.dimension();
+  const std::size_t n = result.transitions, dimension = result.columns.size();
   const std::size_t lags = std::min<std::size_t>(25, n - 1);
-  std::vector<std::size_t> series;
-  for (std::size_t s = 0; s < data.series(); ++s) series.push_back(data.first_transition(s));
-  std::vector<double> lag, component(n);
+  std::vector<double> lag, component;
   const double limit = 1.96 / std::sqrt(static_cast<double>(n)), end = static_cast<double>(lags) + 0.5;
   double reach = 1.5 * limit;
   for (std::size_t k = 1; k <= lags; ++k) lag.push_back(static_cast<double>(k));
   for (std::size_t c = 0; c < std::min(dimension, kStatesShown); ++c) {
-    for (std::size_t i = 0; i < n; ++i) component[i] = result.residuals[i * dimension + c];
+    // What was not observed is passed over.
+    component.clear();
+    std::vector<std::size_t> series;
+    std::size_t s = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      for (; s < result.series.size() && result.series[s] <= i; ++s) series.push_back(component.size());
+      if (std::isfinite(result.residuals[i * dimension + c]))
+        component.push_back(result.residuals[i * dimension + c]);
+    }
+    if (component.size() <= lags) continue;
     std::vector<double> rho = autocorrelations(component, series, lags);
     for (double r : rho) reach = std::max(reach, 1.1 * std::fabs(r));
     if (dimension > 1) {
-      panel.line(lag, std::move(rho), data.states()[c], static_cast<int>(c));
+      panel.line(lag, std::move(rho), result.columns[c], static_cast<int>(c));
       continue;
     }
     cli::Series bars;
@@ -119,18 +162,20 @@ cli::Panel correlation_panel(const FitResult& result, const Observations& data) 
 
 }  // namespace
 
-cli::Figure fit_figure(const FitResult& result, const Observations& data) {
+cli::Figure fit_figure(const FitResult& result) {
   cli::Figure figure;
   figure.title = result.sde.name;
-  for (std::size_t c = 0; c < std::min(data.dimension(), kStatesShown); ++c)
-    figure.panels.push_back(data_panel(result, data, c));
+  for (std::size_t c = 0; c < std::min(result.columns.size(), kStatesShown); ++c)
+    figure.panels.push_back(data_panel(result, c));
+  for (std::size_t i = 0; i < std::min(result.state_names.size(), kStatesShown); ++i)
+    figure.panels.push_back(state_panel(result, i));
   std::vector<double> finite;
   for (double z : result.residuals)
     if (std::isfinite(z)) finite.push_back(z);
   if (finite.empty()) return figure;
   figure.panels.push_back(quantile_panel(finite));
   figure.panels.push_back(transform_panel(finite, result.diagnostics.pit_p));
-  figure.panels.push_back(correlation_panel(result, data));
+  figure.panels.push_back(correlation_panel(result));
   return figure;
 }
 

@@ -28,6 +28,20 @@ cli::ChoiceTable density_table() {
   return table;
 }
 
+cli::ChoiceTable filter_table() {
+  cli::ChoiceTable table{"FILTERS",
+                         {{"auto", "with an observation: kalman where the model is linear, else ekf"}}};
+  for (const FilterTraits& f : filters())
+    table.rows.emplace_back(f.name, fmt::format("{}; for {}", f.description, f.conditions));
+  return table;
+}
+
+std::vector<std::string> names_of_densities() {
+  std::vector<std::string> names = density_names();
+  for (const FilterTraits& f : filters()) names.emplace_back(f.name);
+  return names;
+}
+
 cli::ToolInfo describe() {
   cli::ToolInfo info;
   info.name = "sde-fit";
@@ -47,16 +61,20 @@ cli::ToolInfo describe() {
       {"sde-fit @cir rates.csv --density euler --fix theta=0.05 -o fit.json",
        "the Euler density, one parameter held"},
       {"sde-fit @cir rates.csv --plot fit.png", "data with one-step predictions, residuals"},
+      {"sde-fit @ou noisy.csv --set 'observation={\"noise\": {\"x\": \"eta\"}, \"parameters\": {\"eta\": "
+       "0.1}}'",
+       "states observed with noise, by the Kalman filter"},
       {"sde-simulate @ou -N 100 -o - | sde-fit @ou - --json", "estimate from simulated paths"},
   };
-  info.tables = {density_table()};
+  info.tables = {density_table(), filter_table()};
   info.schema = "fit";
   info.model_key = "/sde";
   info.model_kinds = {config::DocumentKind::sde};
   info.formats = {io::OutputForm::json, io::OutputForm::hdf5};
 
   cli::Options& o = info.options;
-  o.choice("density", "/density", density_names(), "transition density of the likelihood")
+  o.choice("density", "/density", names_of_densities(),
+           "transition density of the likelihood, or the filter of an observation")
       .default_text("auto");
   o.list("estimate", "/estimate", "parameters to estimate; the others keep their values").value_name("LIST");
   o.assignment("fix", "/fix", "hold a parameter at a value").value_name("NAME=VALUE");
@@ -70,6 +88,10 @@ cli::ToolInfo describe() {
   o.choice("optimizer", "/optimizer", optimizer_names(), "how the likelihood is maximised")
       .default_text("auto");
   o.number("confidence", "/confidence", "level of the intervals").value_name("P").default_text("0.95");
+  o.integer("predict", "/predict",
+            "with an observation: predict the data this many rows ahead, from every row")
+      .value_name("ROWS")
+      .default_text("0");
   o.data_options();
   return info;
 }
@@ -81,27 +103,33 @@ auto in_place(const config::Document& configuration, const config::FoundSde& fou
     return f();
   } catch (const Error& error) {
     const std::string sentence = error.what();
-    for (const char* part : {"/parameters", "/diffusion", "/drift", "/noise", "/state", "/calculus"})
+    for (const char* part :
+         {"/parameters", "/diffusion", "/drift", "/noise", "/state", "/calculus", "/initial"})
       if (sentence.starts_with(part))
         return config::locate(found.document, found.pointer, [&]() -> decltype(f()) { throw error; });
     return config::locate(configuration, "", [&]() -> decltype(f()) { throw error; });
   }
 }
 
-int run(cli::Context& context) {
-  FitConfig options;
-  const config::FoundSde found = config::find_sde(context.config(), "/sde");
-  context.read(options);
-  const SdeExpressions equation =
-      config::locate(found.document, found.pointer, [&] { return parse_document(found.sde); });
+// The columns of data that a filter reads: those of the map, or the states.
+std::vector<std::string> observed_columns(const FitOptions& options, const std::vector<std::string>& states) {
+  if (!options.observation || options.observation->map.empty()) return states;
+  std::vector<std::string> columns;
+  for (const auto& [column, formula] : options.observation->map) columns.push_back(column);
+  return columns;
+}
 
-  const std::string& file = context.argument("DATA");
-  if (file == "-" && context.model().argument == "-")
-    fail(Status::usage, "standard input cannot be both MODEL and DATA; name a file for one of them");
-  const io::Input input(file);
-  context.add_input(input);
-  const io::Dataset dataset = io::read_dataset(input, options.data);
-  const Observations data = config::make_observations(dataset, equation.states);
+std::size_t rows_of(const Observations& data) {
+  return data.observations();
+}
+std::size_t rows_of(const SeriesTable& data) {
+  return data.rows();
+}
+
+// The fit itself, from either kind of data.
+template <class Data>
+int estimate(cli::Context& context, const config::FoundSde& found, const FitConfig& options,
+             const io::Dataset& dataset, const Data& data) {
   const auto blame_data = [&](auto&& f) {
     try {
       return f();
@@ -115,11 +143,12 @@ int run(cli::Context& context) {
     const FitPlan fit_plan = in_place(context.config(), found, [&] {
       return blame_data([&] { return plan_fit(found.sde, data, options.fit); });
     });
+    const double width = static_cast<double>(dataset.d);
     config::Plan plan;
     plan.memory_bytes =
-        static_cast<double>(dataset.x.size() + 3 * data.observations() * data.dimension()) * 8 * 2;
+        (static_cast<double>(dataset.x.size()) + 5 * static_cast<double>(rows_of(data)) * width) * 8 * 2;
     plan.output_bytes = context.output().given() && context.output().form == io::OutputForm::hdf5
-                            ? 20e3 + static_cast<double>(data.transitions() * (4 * data.dimension() + 1)) * 8
+                            ? 20e3 + static_cast<double>(fit_plan.transitions) * (4 * width + 1) * 8
                             : 0;
     std::string names;
     for (const std::string& name : fit_plan.estimate) names += (names.empty() ? "" : ", ") + name;
@@ -141,13 +170,36 @@ int run(cli::Context& context) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   if (result.interrupted) context.check_stopped();
 
-  const config::Summary summary = fit_summary(result, options, data, seconds);
+  const config::Summary summary = fit_summary(result, options, seconds);
   const cli::Output& output = context.output();
   if (output.given() && output.form == io::OutputForm::hdf5)
-    write_fit(output.path, result, data, summary, context.provenance(), output.options());
-  if (!context.plot().empty()) cli::draw(fit_figure(result, data), context.plot(), output.force);
-  return context.finish(summary, fit_text(result, options, data, seconds),
+    write_fit(output.path, result, summary, context.provenance(), output.options());
+  if (!context.plot().empty()) cli::draw(fit_figure(result), context.plot(), output.force);
+  return context.finish(summary, fit_text(result, options, seconds),
                         result.converged ? Status::success : Status::negative);
+}
+
+int run(cli::Context& context) {
+  FitConfig options;
+  const config::FoundSde found = config::find_sde(context.config(), "/sde");
+  context.read(options);
+  const SdeExpressions equation =
+      config::locate(found.document, found.pointer, [&] { return parse_document(found.sde); });
+
+  const std::string& file = context.argument("DATA");
+  if (file == "-" && context.model().argument == "-")
+    fail(Status::usage, "standard input cannot be both MODEL and DATA; name a file for one of them");
+  const io::Input input(file);
+  context.add_input(input);
+  const io::Dataset dataset = io::read_dataset(input, options.data);
+  if (!wants_filter(options.fit)) {
+    if (options.fit.predict > 0)
+      fail(Status::usage,
+           "--predict: needs an observation or a filter; without noise the data are the states");
+    return estimate(context, found, options, dataset, config::make_observations(dataset, equation.states));
+  }
+  return estimate(context, found, options, dataset,
+                  config::make_series(dataset, observed_columns(options.fit, equation.states)));
 }
 
 }  // namespace

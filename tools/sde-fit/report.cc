@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "config/archive.h"
 #include "config/sde_document.h"
 #include "fit/diagnostics.h"
 #include "io/hdf5.h"
@@ -13,10 +14,9 @@
 namespace sde {
 namespace {
 
-std::string step_text(const Observations& data) {
-  const double step = data.common_step();
-  return step > 0 ? fmt::format("step {:.6g}", step)
-                  : fmt::format("steps {:.6g} to {:.6g}", data.shortest_step(), data.longest_step());
+std::string step_text(const FitData& data) {
+  return data.common_step > 0 ? fmt::format("step {:.6g}", data.common_step)
+                              : fmt::format("steps {:.6g} to {:.6g}", data.shortest_step, data.longest_step);
 }
 
 bool is_estimated(const FitResult& result, const std::string& name) {
@@ -35,8 +35,8 @@ std::string p_value(double p) {
 
 }  // namespace
 
-config::Summary fit_summary(const FitResult& result, const FitConfig& config, const Observations& data,
-                            double seconds) {
+config::Summary fit_summary(const FitResult& result, const FitConfig& config, double seconds) {
+  const FitData& data = result.data;
   config::Summary summary;
   summary.set("/kind", "fit").set("/name", result.sde.name);
   summary.set("/density", result.density);
@@ -80,21 +80,41 @@ config::Summary fit_summary(const FitResult& result, const FitConfig& config, co
     one.set("/from", start.from).set("/loglik", start.loglik).set("/converged", start.converged);
     summary.append("/optimizer/starts", one);
   }
-  summary.set("/data/series", static_cast<std::uint64_t>(data.series()));
-  summary.set("/data/observations", static_cast<std::uint64_t>(data.observations()));
-  summary.set("/data/missing_rows", static_cast<std::uint64_t>(data.missing_rows()));
-  summary.set("/data/step", std::vector<double>{data.shortest_step(), data.longest_step()});
+  summary.set("/data/series", static_cast<std::uint64_t>(data.series));
+  summary.set("/data/observations", static_cast<std::uint64_t>(data.observations));
+  summary.set("/data/missing_rows", static_cast<std::uint64_t>(data.missing_rows));
+  summary.set("/data/step", std::vector<double>{data.shortest_step, data.longest_step});
+  if (!result.state_names.empty()) {
+    // Where the states are at the end of each series; all rows are in the HDF5 form.
+    const std::size_t width = result.state_names.size();
+    for (std::size_t s = 0; s < result.series.size(); ++s) {
+      const std::size_t last = (s + 1 < result.series.size() ? result.series[s + 1] : result.transitions) - 1;
+      config::Summary one;
+      one.set("/time", result.time[last]);
+      for (std::size_t i = 0; i < width; ++i) {
+        one.set(config::path({"mean", result.state_names[i]}), result.states.filtered[last * width + i]);
+        one.set(config::path({"deviation", result.state_names[i]}),
+                result.states.filtered_deviation[last * width + i]);
+      }
+      summary.append("/final_states", one);
+    }
+    config::Json observation;
+    config::write_options(config.fit.observation.value_or(ObservationModel{}), observation);
+    for (auto& [name, value] : observation["parameters"].items())
+      if (const double* estimate = result.sde.find_parameter(name)) value = *estimate;
+    summary.set("/observation", observation);
+  }
   summary.set("/warnings", result.warnings);
   return summary;
 }
 
-std::string fit_text(const FitResult& result, const FitConfig& config, const Observations& data,
-                     double seconds) {
-  std::string out =
-      fmt::format("{}: {} density{}\n", result.sde.name.empty() ? "sde" : result.sde.name, result.density,
-                  result.density_reason.empty() ? "" : " (" + result.density_reason + ")");
-  out +=
-      fmt::format("{} transitions in {} series, {}\n\n", result.transitions, data.series(), step_text(data));
+std::string fit_text(const FitResult& result, const FitConfig& config, double seconds) {
+  const bool filtered = !result.state_names.empty();
+  std::string out = fmt::format("{}: {} {}{}\n", result.sde.name.empty() ? "sde" : result.sde.name,
+                                result.density, filtered ? "filter" : "density",
+                                result.density_reason.empty() ? "" : " (" + result.density_reason + ")");
+  out += fmt::format("{} {} in {} series, {}\n\n", result.transitions, filtered ? "rows" : "transitions",
+                     result.data.series, step_text(result.data));
 
   // Columns as wide as what stands in them.
   std::vector<std::vector<std::string>> rows = {
@@ -132,12 +152,11 @@ std::string fit_text(const FitResult& result, const FitConfig& config, const Obs
   return out;
 }
 
-void write_fit(const std::string& path, const FitResult& result, const Observations& data,
-               const config::Summary& summary, const io::Provenance& provenance,
-               const io::OutputOptions& options) {
+void write_fit(const std::string& path, const FitResult& result, const config::Summary& summary,
+               const io::Provenance& provenance, const io::OutputOptions& options) {
   io::Writer w(path, "model", options);
   io::write_provenance(w, provenance);
-  w.attribute("/", "columns", data.states());
+  w.attribute("/", "columns", result.columns);
   w.write_text("/model/config_json", summary.text());
   std::vector<std::string> names;
   std::vector<double> value, se, robust, interval, covariance;
@@ -148,7 +167,7 @@ void write_fit(const std::string& path, const FitResult& result, const Observati
     robust.push_back(e.se_robust);
     interval.insert(interval.end(), {e.low, e.high});
   }
-  const std::uint64_t k = names.size(), n = result.transitions, dimension = data.dimension();
+  const std::uint64_t k = names.size(), n = result.transitions, dimension = result.columns.size();
   for (Eigen::Index i = 0; i < result.covariance.rows(); ++i)
     for (Eigen::Index j = 0; j < result.covariance.cols(); ++j) covariance.push_back(result.covariance(i, j));
   w.write_texts("/fit/parameter", names);
@@ -159,18 +178,28 @@ void write_fit(const std::string& path, const FitResult& result, const Observati
   w.write("/fit/covariance", covariance, {k, k}, {"parameter", "parameter"});
 
   // Every transition: where it ended, what was foretold, what it left over.
-  std::vector<double> time(n), after(n * dimension);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t row = data.observation_before(i) + 1;
-    time[i] = data.time()[row];
-    for (std::size_t c = 0; c < dimension; ++c) after[i * dimension + c] = data.column(c)[row];
-  }
   const io::Shape shape = {n, dimension};
-  w.write("/fit/transitions/time", time, {n}, {"transition"});
-  w.write("/fit/transitions/value", after, shape, {"transition", "dim"});
+  w.write("/fit/transitions/time", result.time, {n}, {"transition"});
+  w.write("/fit/transitions/value", result.observed, shape, {"transition", "dim"});
   w.write("/fit/transitions/mean", result.predicted, shape, {"transition", "dim"});
   w.write("/fit/transitions/deviation", result.deviation, shape, {"transition", "dim"});
   w.write("/fit/transitions/residual", result.residuals, shape, {"transition", "dim"});
+  if (!result.state_names.empty()) {
+    const StateEstimates& states = result.states;
+    const io::Shape each = {n, result.state_names.size()};
+    w.write_texts("/fit/states/name", result.state_names);
+    w.write("/fit/states/time", result.time, {n}, {"row"});
+    w.write("/fit/states/filtered", states.filtered, each, {"row", "state"});
+    w.write("/fit/states/filtered_deviation", states.filtered_deviation, each, {"row", "state"});
+    w.write("/fit/states/smoothed", states.smoothed, each, {"row", "state"});
+    w.write("/fit/states/smoothed_deviation", states.smoothed_deviation, each, {"row", "state"});
+    if (states.ahead > 0) {
+      w.write("/fit/predictions/rows_ahead", std::vector<double>{static_cast<double>(states.ahead)}, {1},
+              {"value"});
+      w.write("/fit/predictions/mean", states.predicted, shape, {"row", "dim"});
+      w.write("/fit/predictions/deviation", states.predicted_deviation, shape, {"row", "dim"});
+    }
+  }
   w.finish();
 }
 

@@ -14,19 +14,16 @@
 namespace sde {
 
 // The object of --json and -o FILE.json, a MODEL for the other programs.
-config::Summary fit_summary(const FitResult& result, const FitConfig& config, const Observations& data,
-                            double seconds);
+config::Summary fit_summary(const FitResult& result, const FitConfig& config, double seconds);
 
 // For a person: a table of estimates and what is known about them.
-std::string fit_text(const FitResult& result, const FitConfig& config, const Observations& data,
-                     double seconds);
+std::string fit_text(const FitResult& result, const FitConfig& config, double seconds);
 
 // kind=model: the summary as /model/config_json; /fit holds the numbers of the table and of every transition.
-void write_fit(const std::string& path, const FitResult& result, const Observations& data,
-               const config::Summary& summary, const io::Provenance& provenance,
-               const io::OutputOptions& options);
+void write_fit(const std::string& path, const FitResult& result, const config::Summary& summary,
+               const io::Provenance& provenance, const io::OutputOptions& options);
 
 // Data with one-step predictions, and the residuals against the normal law, uniform law and independence.
-cli::Figure fit_figure(const FitResult& result, const Observations& data);
+cli::Figure fit_figure(const FitResult& result);
 
 }  // namespace sde

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/locate.h"
+#include "config/observations.h"
 #include "config/sde_document.h"
 #include "fit/fit.h"
 #include "models.h"
@@ -29,24 +30,8 @@ int run_sde(cli::Context& context) {
   const io::Input input(context.argument("DATA"));
   context.add_input(input);
   const io::Dataset data = io::read_dataset(input, options.data);
-  const std::vector<std::string> states = found.sde.state_names();
-  const std::vector<std::size_t> columns = io::match_columns(data, states);
-  Observations observations(states);
   std::vector<std::uint64_t> first;  // transition at which each series begins
-  try {
-    for (std::size_t n = 0; n < data.n; ++n) {
-      std::vector<double> time, value;
-      for (std::size_t i = 0; i < data.length[n]; ++i) {
-        time.push_back(data.time_at(n, i));
-        for (const std::size_t c : columns) value.push_back(data.at(n, i, c));
-      }
-      first.push_back(observations.transitions());
-      observations.add(data.ids.empty() ? (data.n > 1 ? std::to_string(n) : "") : data.ids[n], time, value);
-    }
-  } catch (const Error& error) {
-    fail(error.status(), "{}: {}", data.source, error.what());
-  }
-  first.push_back(observations.transitions());
+  const Observations observations = config::make_observations(data, found.sde.state_names(), &first);
   if (observations.transitions() == 0) {
     fail(Status::bad_data, "{}: has no transition; a series needs two observations", data.source);
   }
