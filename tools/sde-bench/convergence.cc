@@ -224,7 +224,7 @@ Outcome convergence(cli::Context& context, const BenchOptions& asked) {
 
   Outcome outcome;
   cli::Figure figure;
-  outcome.text = fmt::format("{:<16} {:<16} {:<13} {:>5}  {:<20} {:>5}  {:<20} {:<20}\n", "model", "method",
+  outcome.text = fmt::format("{:<16} {:<18} {:<13} {:>5}  {:<20} {:>5}  {:<20} {:<20}\n", "model", "method",
                              "calculus", "claim", "strong order", "claim", "weak order", "weak, of one step");
   for (const Entry& entry : entries) {
     const std::string name = entry.options.method->name;
@@ -263,7 +263,7 @@ Outcome convergence(cli::Context& context, const BenchOptions& asked) {
         entry, "one-step weak", step.order, step.claim, step.ok(), step.exact,
         step.reason.empty() ? "moments of one step against their expansion, no sampling" : step.reason));
     outcome.text += fmt::format(
-        "{:<16} {:<16} {:<13} {:>5g}  {:<20} {:>5g}  {:<20} {:<20} {}\n", entry.model, name, entry.calculus,
+        "{:<16} {:<18} {:<13} {:>5g}  {:<20} {:>5g}  {:<20} {:<20} {}\n", entry.model, name, entry.calculus,
         result.strong_claim, slope_text(result.strong_slope, result.exact), result.weak_claim,
         slope_text(result.weak_slope, result.exact), slope_text(step.order, step.exact), verdict);
     if (!context.plot().empty()) add_panel(figure, name + " on " + entry.model, result);
