@@ -169,10 +169,10 @@ with h5py.File("fit.h5") as f:
   assert_output --partial 'exact (the transition law is known)'
 }
 
-@test "two states, several trajectories, coarse noise: Euler" {
+@test "two states, several trajectories: local linearisation" {
   sde-simulate @heston -N 3 --seed 2 --dt 0.001 --end 2 --save 501 -o heston.h5
   sde-fit @heston heston.h5 --json >fit.json
-  json '.density == "euler" and .converged and .transitions == 1500 and .data.series == 3' fit.json
+  json '.density == "shoji-ozaki" and .converged and .transitions == 1500 and .data.series == 3' fit.json
   # The correlation and the volatility of variance are well determined; four standard errors.
   for name in rho xi; do
     truth=$(sde-simulate @heston --print-config | jq .sde.parameters.$name)
