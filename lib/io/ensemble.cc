@@ -191,7 +191,7 @@ struct EnsembleWriter::Impl {
   std::optional<TableWriter> table;
   std::optional<InOrder<TableWriter>> ordered;
   std::vector<Statistic> statistics;
-  bool hdf5_has_time = false;
+  bool hdf5_has_time = false, has_equation = false;
   Coverage coverage;
   BoundedQueue<Item> queue;
   std::thread thread;
@@ -248,6 +248,13 @@ void EnsembleWriter::shard(const Shard& shard, const NamedArrays& tally) {
   if (!impl_->hdf5) fail(Status::bug, "{}: a shard is HDF5", impl_->name());
   write_shard(*impl_->hdf5, shard);
   write_arrays(*impl_->hdf5, "/shard/tally", tally);
+}
+
+void EnsembleWriter::equation(const std::string& name, const std::string& text) {
+  if (!impl_->hdf5) return;
+  if (!impl_->has_equation) impl_->hdf5->make_group("/equation");
+  impl_->has_equation = true;
+  impl_->hdf5->attribute("/equation", name, text);
 }
 
 void EnsembleWriter::attribute(const std::string& name, double value) {

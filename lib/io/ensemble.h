@@ -61,7 +61,8 @@ class EnsembleWriter {
                     const std::vector<double>& standard_error);
   // Marks the file as a shard: /shard, and what was counted in /shard/tally. HDF5 only.
   void shard(const Shard& shard, const NamedArrays& tally);
-  void attribute(const std::string& name, double value);  // of the root; not in CSV
+  void attribute(const std::string& name, double value);            // of the root; not in CSV
+  void equation(const std::string& name, const std::string& text);  // an attribute of /equation; not in CSV
   void finish();
 
  private:

@@ -168,7 +168,7 @@ class Measurement {
     if (needs_.levy_area) path.area.resize(fine_ * area_row);
     if (noises == 0) return path;
     const double h = (options_.end - options_.start) / static_cast<double>(fine_);
-    Increments increments(options_.seed, noises, h, needs_, AreaLaw::foster, kLanes);
+    Increments increments(options_.seed, noises, h, needs_, options_.areas, kLanes);
     increments.start(first);
     StepInput input;
     for (std::uint64_t i = 0; i < fine_; ++i) {

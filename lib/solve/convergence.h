@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/hooks.h"
+#include "brownian/area.h"
 #include "sde/document.h"
 #include "sde/expressions.h"
 #include "solve/method.h"
@@ -28,6 +29,7 @@ struct ConvergenceOptions {
   // Where no solution is known, the reference is another method, of the highest order that the noise allows,
   // with this many times the finest number of steps.
   std::uint64_t refinement = 16;
+  AreaLaw areas = AreaLaw::foster;  // of the finest steps, where a method needs them
 };
 
 struct ConvergenceResult {

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "brownian/quasi.h"
 #include "solve/increments.h"
 #include "solve/stepper.h"
 
@@ -45,7 +46,7 @@ struct Pending {
 // What one thread needs to run a block.
 struct Worker {
   StepWorkspace steps;
-  StateBlock<double> x, next, functionals;
+  StateBlock<double> x, next, functionals, outside;
   std::optional<Increments> brownian;
   AlignedVector<double> saved;  // [record][state][lane]
   std::vector<PathStatus> status;
@@ -81,12 +82,18 @@ class Ensemble::Run {
     if (!functionals.empty()) {
       std::vector<std::string> uniforms = sde.parameters;
       uniforms.emplace_back("t");
-      functionals_ = expr::Program(functionals, sde.states, uniforms);
+      functionals_ =
+          expr::Program(functionals, options.transform ? options.transform->states : sde.states, uniforms);
       functional_count_ = functionals.size();
+    }
+    if (options.transform) {
+      forward_ = expr::Program(options.transform->forward, options.transform->states, sde.parameters);
+      inverse_ = expr::Program(options.transform->inverse, sde.states, sde.parameters);
     }
     if (options.adaptive && !stepper_->has_error_estimate())
       fail(Status::usage, "/solver/adaptive: {} has no error estimate; use dopri5, or a fixed dt",
            options.method->name);
+    set_up_coupling();
   }
 
   bool run(const Sink& sink, const Hooks& hooks, const StopToken* pause) {
@@ -232,13 +239,60 @@ class Ensemble::Run {
     scaled_ = true;
   }
 
+  void set_up_coupling() {
+    const CouplingOptions& coupling = options_.coupling;
+    if (!coupling.antithetic && coupling.quasi_points == 0) return;
+    const char* const what = coupling.antithetic ? "antithetic" : "points";
+    if (coupling.antithetic && coupling.quasi_points > 0)
+      fail(Status::usage,
+           "/brownian/antithetic: sobol points are balanced by themselves; use either antithetic or sobol");
+    if (stepper_->noises() == 0)
+      fail(Status::usage, "/brownian/{}: an ODE has no increments; leave it out", what);
+    if (options_.adaptive)
+      fail(Status::usage, "/brownian/{}: needs the same steps on all paths; use a fixed dt", what);
+    if (stepper_->draws_numbers())
+      fail(Status::usage,
+           "/brownian/{}: {} draws numbers of its own beside the increments; use another method", what,
+           options_.method->name);
+    if (!options_.controls.empty())
+      fail(Status::usage, "/control: control variates are fitted on independent paths; leave out {}",
+           coupling.antithetic ? "antithetic" : "sobol");
+    if (coupling.quasi_points == 0) return;
+    QuasiPaths::require_dimensions(grid_.steps, stepper_->noises());
+    std::vector<double> lengths;
+    for (const Segment& segment : grid_.segments)
+      for (std::uint64_t i = 0; i < segment.steps; ++i)
+        lengths.push_back(i + 1 == segment.steps ? segment.last : segment.h);
+    quasi_.emplace(options_.seed, stepper_->noises(), std::move(lengths), coupling.quasi_points);
+  }
+
+  // What is recorded: the states, in the coordinates outside.
+  const StateBlock<double>& outside(Worker& w) const {
+    if (!options_.transform) return w.x;
+    w.outside.resize(dimension_, w.x.lanes());
+    apply(inverse_, w.x, w.outside, w);
+    return w.outside;
+  }
+
+  void apply(const expr::Program& program, const StateBlock<double>& from, StateBlock<double>& to,
+             Worker& w) const {
+    std::vector<const double*> inputs;
+    std::vector<double*> outputs;
+    for (std::size_t i = 0; i < dimension_; ++i) {
+      inputs.push_back(from.row(i));
+      outputs.push_back(to.row(i));
+    }
+    program.run(inputs.data(), sde_.parameter_values, outputs.data(), from.lanes(), w.steps.sde.program);
+  }
+
   void prepare(Worker& w, std::size_t lanes) const {
     if (w.x.lanes() == lanes) return;
     w.x.resize(dimension_ + stepper_->memory(), lanes);
     w.next.resize(dimension_ + stepper_->memory(), lanes);
     if (stepper_->noises() > 0)
       w.brownian.emplace(options_.seed, stepper_->noises(), grid_.segments.front().h, stepper_->needs(),
-                         options_.areas, lanes);
+                         options_.areas, lanes,
+                         PathCoupling{options_.coupling.antithetic, quasi_ ? &*quasi_ : nullptr});
   }
 
   void run_block(Worker& w, const Pending& start) {
@@ -328,7 +382,8 @@ class Ensemble::Run {
       w.functionals.resize(functional_count_, lanes);
     std::vector<const double*> inputs;
     std::vector<double*> outputs;
-    for (std::size_t i = 0; i < dimension_; ++i) inputs.push_back(w.x.row(i));
+    const StateBlock<double>& x = outside(w);
+    for (std::size_t i = 0; i < dimension_; ++i) inputs.push_back(x.row(i));
     for (std::size_t k = 0; k < functional_count_; ++k) outputs.push_back(w.functionals.row(k));
     std::vector<double> uniforms = sde_.parameter_values;
     uniforms.push_back(grid_.end());
@@ -341,15 +396,20 @@ class Ensemble::Run {
 
   void record(Worker& w, Position& at, std::size_t lanes) const {
     const std::size_t place = w.saved.size() > dimension_ * lanes ? at.record : 0;
+    const StateBlock<double>& x = outside(w);
     for (std::size_t i = 0; i < dimension_; ++i)
-      std::copy_n(w.x.row(i), lanes, w.saved.data() + (place * dimension_ + i) * lanes);
+      std::copy_n(x.row(i), lanes, w.saved.data() + (place * dimension_ + i) * lanes);
     ++at.record;
   }
 
   // Takes w.x from where it stands through all segments. False where it was stopped, `at` then tells where.
   bool integrate(Worker& w, Position& at, std::uint64_t first_id, std::size_t lanes) const {
     if (at.record == 0 && at.step == 0) {
-      initial_.fill(options_.seed, first_id, w.x.view().slice(0, dimension_));
+      initial_.fill(options_.seed, first_id, w.x.view().slice(0, dimension_), options_.coupling.antithetic);
+      if (options_.transform) {
+        apply(forward_, w.x, w.next, w);
+        std::swap(w.x, w.next);
+      }
       if (stepper_->memory() > 0)
         copy<double>(w.x.view().slice(0, dimension_), w.x.view().slice(dimension_, stepper_->memory()));
       if (grid_.saves_start) record(w, at, lanes);
@@ -401,7 +461,8 @@ class Ensemble::Run {
   const TimeGrid& grid_;
   EnsembleOptions options_;
   std::unique_ptr<Stepper> stepper_;
-  expr::Program functionals_;
+  expr::Program functionals_, forward_, inverse_;
+  std::optional<QuasiPaths> quasi_;
   std::size_t functional_count_ = 0;
   bool domains_;
   std::size_t dimension_;
@@ -462,6 +523,8 @@ TallyLayout tally_layout(const TimeGrid& grid, std::size_t dimension, const Ense
   layout.records = layout.saves + (layout.saves == 0 || grid.save.back() < grid.end() ? 1 : 0);
   layout.expectations = options.expect.size();
   layout.controls = options.controls.size();
+  layout.pairs = options.coupling.antithetic;
+  layout.group_leaves = options.coupling.quasi_points / kLeafPaths;
   layout.statistics = options.statistics;
   return layout;
 }
@@ -475,7 +538,9 @@ EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_
   result.absorbed = tally.absorbed;
   result.unsolved = tally.unsolved;
   result.final = tally.final_moments();
+  result.final_error = tally.final_errors();
   const std::vector<Moments> plain = tally.expectations();
+  const std::vector<double> plain_error = tally.expectation_errors();
   for (std::size_t k = 0; k < plain.size(); ++k) {
     Expectation e;
     e.moments = plain[k];
@@ -483,7 +548,7 @@ EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_
     for (std::size_t j = 0; j < control_means.size(); ++j)
       e.undefined += tally.undefined[tally.layout().expectations + j];
     e.value = e.moments.mean;
-    e.standard_error = e.moments.stderr_of_mean();
+    e.plain_error = e.standard_error = plain_error[k];
     if (!control_means.empty()) {
       const std::vector<CoMoments> pairs = tally.controls(k);
       const ControlledMean controlled = controlled_mean(pairs, control_means);
@@ -496,6 +561,7 @@ EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_
     result.expect.push_back(e);
   }
   result.moments = tally.moments();
+  result.moments_error = tally.moment_errors();
   result.sketches = tally.sketches();
   result.covariance = tally.covariance();
   result.lagged = tally.lagged();
@@ -530,6 +596,8 @@ double estimate_memory(const TimeGrid& grid, const SdeExpressions& sde, const En
     per_thread += 3 * quantities * static_cast<double>(lanes) * 8;  // here, in the queue, at the writer
   else if (s.any())
     per_thread += quantities * static_cast<double>(lanes) * 8;
+  if (options.coupling.quasi_points > 0)
+    per_thread += 3 * static_cast<double>(grid.steps * sde.noises.size() * lanes) * 8;
   const double leaves = static_cast<double>(lanes / kLeafPaths) + 24;  // of a block, and in the tree
   if (s.moments) per_thread += leaves * quantities * sizeof(Moments);
   if (s.covariance) per_thread += leaves * quantities * (D + 1) / 2 * sizeof(CoMoments);

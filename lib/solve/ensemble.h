@@ -13,6 +13,7 @@
 #include "brownian/area.h"
 #include "sde/document.h"
 #include "sde/expressions.h"
+#include "sde/transition.h"
 #include "solve/adaptive.h"
 #include "solve/grid.h"
 #include "solve/method.h"
@@ -27,8 +28,11 @@ class InitialStates {
   // their number. Throws Error(Status::usage) for an expression that does not evaluate to a finite number.
   InitialStates(const SdeDocument& document, std::vector<std::vector<double>> data = {});
 
-  void fill(std::uint64_t seed, std::uint64_t first_id, Block x) const;
+  // `antithetic`: a path of odd id starts at the mirror image of the one before, about the mean of its law.
+  void fill(std::uint64_t seed, std::uint64_t first_id, Block x, bool antithetic = false) const;
   std::vector<double> mean() const;  // [state]; NaN where the values come from data
+  // Mean and covariance of the first `paths` starts: of the laws, or of the rows that they take in turn.
+  StateMoments moments(std::uint64_t paths) const;
 
  private:
   struct Law {
@@ -52,6 +56,24 @@ struct PathBlock {
   }
 };
 
+// Paths whose increments depend on those of others; standard errors of means take account of it.
+struct CouplingOptions {
+  // Path 2k + 1 has the increments of path 2k with their signs turned: what is odd in W averages out.
+  // Standard errors come from the averages of pairs.
+  bool antithetic = false;
+  // Not 0: increments from Sobol points, each randomisation this many paths (a power of two from 64 on; see
+  // QuasiPaths). Standard errors come from the averages of randomisations.
+  std::uint64_t quasi_points = 0;
+};
+
+// The SDE is that of other coordinates than the states that starts, domains, statistics and expectations
+// speak of.
+struct StateTransform {
+  std::vector<std::string> states;  // names of the states outside
+  std::vector<expr::Expr> forward;  // [state]: the SDE's coordinates, of the states outside and parameters
+  std::vector<expr::Expr> inverse;  // [state]: the states outside, of the SDE's
+};
+
 struct EnsembleOptions {
   const Method* method = nullptr;
   MethodOptions tuning;
@@ -61,8 +83,10 @@ struct EnsembleOptions {
   std::uint64_t paths = 1;
   std::uint64_t first_path = 0;  // a multiple of kLeafPaths, unless there is one path only (a replay)
   std::uint64_t seed = 0;
-  StatisticsOptions statistics;       // at the save times
-  AreaLaw areas = AreaLaw::foster;    // where the method needs Levy areas
+  StatisticsOptions statistics;     // at the save times
+  AreaLaw areas = AreaLaw::foster;  // where the method needs Levy areas
+  CouplingOptions coupling;         // fixed steps only
+  const StateTransform* transform = nullptr;
   std::vector<expr::Expr> expect;     // of the states, parameters and t, at the end time
   std::vector<expr::Expr> controls;   // of the same, with means that are known: control variates for `expect`
   std::vector<double> control_means;  // of `controls`
@@ -75,6 +99,7 @@ struct Expectation {
   std::uint64_t undefined = 0;  // finite paths on which the expression is not finite: there is no mean then
   double value = 0, standard_error = 0;  // with controls, where there are any; NaN where there is no mean
   double variance_reduction = 1;         // by the controls
+  double plain_error = 0;                // standard error of moments.mean
 };
 
 struct EnsembleResult {
@@ -83,8 +108,10 @@ struct EnsembleResult {
   Unsolved unsolved;  // counted in non_finite too
   bool interrupted = false;
   std::vector<Moments> final;            // [state], at the end time
+  std::vector<double> final_error;       // standard errors of its means
   std::vector<Expectation> expect;       // of options.expect
   std::vector<Moments> moments;          // [save][state], where asked for; so are those below
+  std::vector<double> moments_error;     // standard errors of its means
   std::vector<QuantileSketch> sketches;  // [save][state]
   std::vector<CoMoments> covariance;     // [save][pair of states i <= j, row by row]
   std::vector<CoMoments> lagged;         // [save][state][lag - 1]

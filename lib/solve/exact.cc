@@ -199,6 +199,7 @@ class ExactStepper final : public Stepper {
   // The Brownian motions of the SDE, then further ones that joint draws take.
   std::size_t noises() const override { return normals_; }
   std::size_t evaluations() const override { return 0; }
+  bool draws_numbers() const override { return !roots_.empty(); }
 
   void step(const StepInput& in, Block next, Block* error, StepWorkspace& workspace) const override {
     closed_->step(in, next, error, workspace);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
@@ -48,7 +49,47 @@ InitialStates::InitialStates(const SdeDocument& document, std::vector<std::vecto
   }
 }
 
-void InitialStates::fill(std::uint64_t seed, std::uint64_t first_id, Block x) const {
+StateMoments InitialStates::moments(std::uint64_t paths) const {
+  const auto n = static_cast<Eigen::Index>(laws_.size());
+  StateMoments result{Eigen::VectorXd::Zero(n), Eigen::MatrixXd::Zero(n, n)};
+  const auto from_data = [&](Eigen::Index i) {
+    return laws_[static_cast<std::size_t>(i)].kind == InitialLaw::Kind::data;
+  };
+  for (Eigen::Index i = 0; i < n; ++i) {
+    const Law& law = laws_[static_cast<std::size_t>(i)];
+    double& mean = result.mean[i];
+    double& variance = result.covariance(i, i);
+    if (law.kind == InitialLaw::Kind::expression) {
+      mean = law.first;
+    } else if (law.kind == InitialLaw::Kind::normal) {
+      mean = law.first;
+      variance = law.second * law.second;
+    } else if (law.kind == InitialLaw::Kind::uniform) {
+      mean = 0.5 * (law.first + law.second);
+      variance = (law.second - law.first) * (law.second - law.first) / 12;
+    }
+  }
+  // Rows taken in turn: each as often as its share of the paths.
+  const std::uint64_t rows = data_.size();
+  for (const bool second : {false, true})
+    for (std::uint64_t row = 0; row < std::min(rows, paths); ++row) {
+      const double times = static_cast<double>(paths / rows + (row < paths % rows ? 1 : 0));
+      const double weight = times / static_cast<double>(paths);
+      const std::vector<double>& x = data_[row];
+      for (Eigen::Index i = 0; i < n; ++i) {
+        if (!from_data(i)) continue;
+        const double xi = x[static_cast<std::size_t>(i)];
+        if (!second) result.mean[i] += weight * xi;
+        for (Eigen::Index j = 0; second && j < n; ++j)
+          if (from_data(j))
+            result.covariance(i, j) +=
+                weight * (xi - result.mean[i]) * (x[static_cast<std::size_t>(j)] - result.mean[j]);
+      }
+    }
+  return result;
+}
+
+void InitialStates::fill(std::uint64_t seed, std::uint64_t first_id, Block x, bool antithetic) const {
   AlignedVector<double> draw(x.lanes), spare(x.lanes);
   for (std::size_t i = 0; i < laws_.size(); ++i) {
     const Law& law = laws_[i];
@@ -72,6 +113,10 @@ void InitialStates::fill(std::uint64_t seed, std::uint64_t first_id, Block x) co
           out[lane] = data_[(first_id + lane) % data_.size()][i];
         break;
     }
+    if (!antithetic || (law.kind != InitialLaw::Kind::normal && law.kind != InitialLaw::Kind::uniform))
+      continue;
+    const double twice_mean = law.kind == InitialLaw::Kind::normal ? 2 * law.first : law.first + law.second;
+    for (std::size_t lane = 1; lane < x.lanes; lane += 2) out[lane] = twice_mean - out[lane - 1];
   }
 }
 

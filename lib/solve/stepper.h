@@ -65,6 +65,8 @@ class Stepper {
   // the state.
   virtual std::size_t memory() const { return 0; }
   virtual bool has_error_estimate() const { return false; }
+  // Whether it draws numbers of its own beside the Brownian path.
+  virtual bool draws_numbers() const { return false; }
   // Evaluations of the drift a step.
   virtual std::size_t evaluations() const = 0;
   // Vector operations a lane and step, where the step is one compiled program; else 0.

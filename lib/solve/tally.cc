@@ -1,14 +1,16 @@
 #include "solve/tally.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string>
 
 #include "base/error.h"
 
 namespace sde {
 
 Tally::Tally(const TallyLayout& layout) : undefined(layout.expectations + layout.controls), layout_(layout) {
-  moments_ = MomentTree(moment_quantities());
+  moments_ = MomentTree(moment_quantities() * (layout.pairs ? 2 : 1));
   products_ = LeafTree<CoMoments>(covariances() + lags() + control_pairs());
 }
 
@@ -66,6 +68,17 @@ Unsolved merged(const Unsolved& a, const Unsolved& b) {
   return both;
 }
 
+namespace {
+
+// Of the averages of neighbours.
+Moments pair_moments(const double* values, std::size_t n) {
+  std::array<double, kLeafPaths / 2> averages;
+  for (std::size_t p = 0; p < n / 2; ++p) averages[p] = 0.5 * (values[2 * p] + values[2 * p + 1]);
+  return leaf_moments(averages.data(), n / 2);
+}
+
+}  // namespace
+
 Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
   const StatisticsOptions& s = layout_.statistics;
   const std::size_t D = layout_.dimension, row = D * block.stride;
@@ -103,6 +116,11 @@ Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
       return block.functionals + k * block.stride + block.offset + start;
     };
     for (std::size_t k = 0; k < layout_.expectations; ++k) m.push_back(leaf_moments(functional(k), n));
+    if (layout_.pairs) {
+      for (std::size_t r = 0; r < records; ++r)
+        for (std::size_t i = 0; i < D; ++i) m.push_back(pair_moments(at(first_record + r, i) + start, n));
+      for (std::size_t k = 0; k < layout_.expectations; ++k) m.push_back(pair_moments(functional(k), n));
+    }
 
     std::vector<CoMoments>& c = out.products.emplace_back();
     c.reserve(products_.quantities());
@@ -134,6 +152,11 @@ Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
 
 void Tally::add(Leaves leaves) {
   for (std::size_t i = 0; i < leaves.moments.size(); ++i) {
+    if (layout_.group_leaves > 0) {
+      const std::uint64_t leaf = leaves.first + i;
+      groups_.try_emplace(leaf / layout_.group_leaves, moment_quantities())
+          .first->second.add(leaf % layout_.group_leaves, leaves.moments[i]);
+    }
     moments_.add(leaves.first + i, std::move(leaves.moments[i]));
     if (products_.quantities() > 0) products_.add(leaves.first + i, std::move(leaves.products[i]));
   }
@@ -164,6 +187,8 @@ void Tally::merge(const Tally& other) {
   if (!fits) fail(Status::bad_data, "its statistics belong to another ensemble");
   moments_.merge(other.moments_);
   products_.merge(other.products_);
+  for (const auto& [group, tree] : other.groups_)
+    groups_.try_emplace(group, moment_quantities()).first->second.merge(tree);
   merge_counts(other.counts_);
   paths += other.paths;
   path_steps += other.path_steps;
@@ -174,20 +199,62 @@ void Tally::merge(const Tally& other) {
   for (std::size_t k = 0; k < undefined.size(); ++k) undefined[k] += other.undefined[k];
 }
 
+std::vector<Moments> Tally::totals() const {
+  std::vector<Moments> all = moments_.total();
+  all.resize(moment_quantities());
+  return all;
+}
+
+std::vector<double> Tally::errors() const {
+  const std::size_t count = moment_quantities();
+  std::vector<double> result;
+  if (layout_.group_leaves == 0) {
+    const std::vector<Moments> all = moments_.total();
+    for (std::size_t q = 0; q < count; ++q)
+      result.push_back(all[q + (layout_.pairs ? count : 0)].stderr_of_mean());
+    return result;
+  }
+  std::vector<Moments> spread(count);
+  for (const auto& [group, tree] : groups_) {
+    const std::vector<Moments> part = tree.total();
+    for (std::size_t q = 0; q < count; ++q) spread[q] = merged(spread[q], {1, part[q].mean, 0});
+  }
+  for (const Moments& m : spread) result.push_back(m.stderr_of_mean());
+  return result;
+}
+
+std::vector<double> Tally::final_errors() const {
+  const std::vector<double> all = errors();
+  const auto end = all.end() - static_cast<std::ptrdiff_t>(layout_.expectations);
+  return {end - static_cast<std::ptrdiff_t>(layout_.dimension), end};
+}
+
+std::vector<double> Tally::expectation_errors() const {
+  const std::vector<double> all = errors();
+  return {all.end() - static_cast<std::ptrdiff_t>(layout_.expectations), all.end()};
+}
+
+std::vector<double> Tally::moment_errors() const {
+  if (!layout_.statistics.moments) return {};
+  std::vector<double> all = errors();
+  all.resize(layout_.saves * layout_.dimension);
+  return all;
+}
+
 std::vector<Moments> Tally::final_moments() const {
-  const std::vector<Moments> all = moments_.total();
+  const std::vector<Moments> all = totals();
   const auto end = all.end() - static_cast<std::ptrdiff_t>(layout_.expectations);
   return {end - static_cast<std::ptrdiff_t>(layout_.dimension), end};
 }
 
 std::vector<Moments> Tally::expectations() const {
-  const std::vector<Moments> all = moments_.total();
+  const std::vector<Moments> all = totals();
   return {all.end() - static_cast<std::ptrdiff_t>(layout_.expectations), all.end()};
 }
 
 std::vector<Moments> Tally::moments() const {
   if (!layout_.statistics.moments) return {};
-  std::vector<Moments> all = moments_.total();
+  std::vector<Moments> all = totals();
   all.resize(layout_.saves * layout_.dimension);
   return all;
 }
@@ -273,6 +340,12 @@ NamedArrays Tally::store() const {
   arrays.put("undefined", undefined);
   store_tree(moments_, "moments", arrays);
   store_tree(products_, "products", arrays);
+  std::vector<std::uint64_t> groups;
+  for (const auto& [group, tree] : groups_) {
+    store_tree(tree, "group" + std::to_string(groups.size()), arrays);
+    groups.push_back(group);
+  }
+  if (layout_.group_leaves > 0) arrays.put("groups", std::move(groups));
   store_sketches(counts_.sketches, arrays);
   std::vector<double> ranges;
   std::vector<std::uint64_t> histogram;
@@ -298,6 +371,12 @@ Tally Tally::restore(const TallyLayout& layout, const NamedArrays& arrays) {
   tally.undefined = arrays.integer("undefined", layout.expectations + layout.controls);
   restore_tree(tally.moments_, "moments", kMomentWords, arrays);
   restore_tree(tally.products_, "products", kCoMomentWords, arrays);
+  if (layout.group_leaves > 0) {
+    const std::vector<std::uint64_t>& groups = arrays.integer("groups");
+    for (std::size_t i = 0; i < groups.size(); ++i)
+      restore_tree(tally.groups_.try_emplace(groups[i], tally.moment_quantities()).first->second,
+                   "group" + std::to_string(i), kMomentWords, arrays);
+  }
   const StatisticsOptions& s = layout.statistics;
   const std::size_t quantities = layout.saves * layout.dimension;
   tally.counts_.sketches = restore_sketches(arrays, s.quantiles ? quantities : 0);

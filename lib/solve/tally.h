@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -45,6 +46,10 @@ struct TallyLayout {
   std::size_t saves = 0, dimension = 0;
   std::size_t records = 0;  // save times, and the end where it is none
   std::size_t expectations = 0, controls = 0;
+  // Paths that depend on one another: pairs of neighbours, or groups of so many leaves (0: none), whose
+  // averages are independent and give the standard errors.
+  bool pairs = false;
+  std::uint64_t group_leaves = 0;
   StatisticsOptions statistics;
 };
 
@@ -108,8 +113,10 @@ class Tally {
   std::vector<Moments> final_moments() const;  // [state] at the end
   std::vector<Moments> expectations() const;   // [expectation]
   std::vector<Moments> moments() const;        // [save][state]
-  std::vector<CoMoments> covariance() const;   // [save][pair i <= j, row by row]
-  std::vector<CoMoments> lagged() const;       // [save][state][lag 1 ...]; empty ones beyond the last save
+  // Standard errors of the means of final_moments(), expectations() and moments(), place by place.
+  std::vector<double> final_errors() const, expectation_errors() const, moment_errors() const;
+  std::vector<CoMoments> covariance() const;  // [save][pair i <= j, row by row]
+  std::vector<CoMoments> lagged() const;      // [save][state][lag 1 ...]; empty ones beyond the last save
   // Of expectation k: (y, control), then the pairs of controls.
   std::vector<CoMoments> controls(std::size_t k) const;
   const std::vector<QuantileSketch>& sketches() const { return counts_.sketches; }
@@ -118,12 +125,15 @@ class Tally {
  private:
   std::size_t pairs() const { return layout_.dimension * (layout_.dimension + 1) / 2; }
   std::size_t moment_quantities() const;
+  std::vector<Moments> totals() const;  // of moment_quantities()
+  std::vector<double> errors() const;
   std::size_t covariances() const;  // quantities of products_, in this order
   std::size_t lags() const;
   std::size_t control_pairs() const;
 
   TallyLayout layout_;
-  MomentTree moments_;
+  MomentTree moments_;  // of moment_quantities(); with pairs, those of the averages of pairs after them
+  std::map<std::uint64_t, MomentTree> groups_;
   LeafTree<CoMoments> products_;
   Counts counts_;
 };

@@ -1,21 +1,34 @@
 // What a run of sde-simulate is, once the configuration is understood.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "cli/tool.h"
 #include "config/sde_document.h"
 #include "io/shard.h"
 #include "options.h"
 #include "sde/expressions.h"
+#include "sde/transition.h"
 #include "solve/ensemble.h"
 #include "solve/method.h"
 
 namespace sde {
+
+// The law that the states follow exactly, and their moments at the end, to hold a run's against.
+struct KnownLaw {
+  std::string name;
+  StateMoments end;
+};
 
 struct Job {
   config::FoundSde found;
   SimulateOptions options;
   SdeExpressions equation;  // as the document has it
   SdeExpressions solved;    // in the method's calculus
+  SdeExpressions stepped;   // what steps are taken of: that, or its Lamperti transform
+  std::optional<StateTransform> transform;
+  std::optional<KnownLaw> known;  // then the last expectations are (x - E x)^2 of every state
   MethodChoice choice;
   Schedule schedule;
   EnsembleOptions ensemble;

@@ -9,6 +9,7 @@
 #include "config/sde_document.h"
 #include "expect.h"
 #include "job.h"
+#include "lamperti.h"
 #include "options.h"
 #include "report.h"
 #include "solve/convergence.h"
@@ -113,17 +114,34 @@ cli::ToolInfo describe() {
        "the drift is affine")
       .value_name("EXPR=MEAN")
       .repeatable();
+  o.choice("levy-area", "/brownian/levy_area", {"foster", "davie", "wiktorsson", "mrongowius"},
+           "how Levy areas are drawn where a method needs them")
+      .default_text("foster");
+  o.flag("antithetic", "/brownian/antithetic",
+         "paths in pairs of opposite increments; standard errors are those of pairs");
+  o.choice("points", "/brownian/points", {"random", "sobol"},
+           "increments from pseudo-random numbers, or from randomised Sobol points along a Brownian bridge")
+      .default_text("random");
+  o.integer("randomisations", "/brownian/randomisations",
+            "independent scrambles of Sobol points, of which paths are a power of two times as many")
+      .value_name("N")
+      .default_text("32");
   o.integer("path-id", "", "replay the path of this id alone, with the bits it has among all")
       .value_name("ID");
-  o.choice("print-sde", "", {"ito", "stratonovich"}, "print the equation in this calculus, and end");
+  o.choice("print-sde", "", {"ito", "stratonovich", "lamperti"},
+           "print the equation in this calculus, or the SDE document of its Lamperti transform, and end");
+  o.choice("transform", "/solver/transform", {"none", "lamperti"},
+           "simulate in coordinates in which the noise is additive, and map back")
+      .default_text("none");
   o.assignment("param", "/sde/parameters", "value of a parameter, in place of the document's")
       .value_name("NAME=VALUE")
       .existing();
   return info;
 }
 
-// Everything but where the paths start.
-Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equation) {
+// Everything but expectations. Shards are merged without where their paths start.
+Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equation,
+            const std::optional<InitialStates>& initial) {
   Job job;
   job.found = std::move(found);
   job.equation = std::move(equation);
@@ -131,7 +149,22 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   job.choice = choose_method(job.equation);
   config::read_options(context.config(), options);
   if (options.solver.method != "auto") job.choice = {&find_method(options.solver.method), "asked for"};
-  job.solved = config::locate(context.config(), "", [&] { return suited(job.equation, *job.choice.method); });
+  std::optional<Lamperti> transformed;
+  if (options.solver.transform == "lamperti") {
+    if (options.solver.method == "auto")
+      job.choice = {&find_method("sra1"), "the noise is additive after the Lamperti transform"};
+    if (initial)
+      transformed = config::locate(job.found.document, job.found.pointer,
+                                   [&] { return lamperti_at(job.equation, *initial); });
+    if (transformed) job.transform = state_transform(job.equation, *transformed);
+    job.solved = converted(job.equation, Calculus::ito);
+  } else {
+    job.solved =
+        config::locate(context.config(), "", [&] { return suited(job.equation, *job.choice.method); });
+  }
+  job.stepped = config::locate(context.config(), "", [&] {
+    return transformed ? suited(transformed->sde, *job.choice.method) : job.solved;
+  });
   job.schedule = config::locate(
       context.config(), "", [&] { return make_schedule(options, job.document(), job.choice.method->name); });
   options.solver.method = job.choice.method->name;
@@ -158,7 +191,8 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   }
   if (options.solver.precision == "f32") ensemble.precision = Precision::f32;
   ensemble.seed = context.seed();
-  ensemble.areas = options.brownian.levy_area == "davie" ? AreaLaw::davie : AreaLaw::foster;
+  ensemble.areas = area_law(options.brownian.levy_area);
+  ensemble.coupling = config::locate(context.config(), "", [&] { return coupling_of(options); });
   const bool whole = context.merge().files.empty();
   config::locate(context.config(), "", [&] {
     choose_statistics(options, job.solved, job.schedule.grid, job.store || !whole, draw && whole,
@@ -187,19 +221,28 @@ int run(cli::Context& context) {
   config::FoundSde found = config::find_sde(context.config(), "/sde");
   SdeExpressions equation = parse_model(found);
   if (context.values().has("print-sde")) {
-    context.write_stdout(equation_text(equation, context.values().text("print-sde")));
+    const std::string form = context.values().text("print-sde");
+    if (form == "lamperti")
+      context.write_stdout(config::locate(found.document, found.pointer, [&] {
+        return document_text(lamperti_document(found.sde, equation));
+      }));
+    else
+      context.write_stdout(equation_text(equation, form));
     return 0;
   }
-  Job job = prepare(context, std::move(found), std::move(equation));
   const bool whole = context.merge().files.empty();
   std::optional<InitialStates> initial;
+  if (whole) initial = read_initial(context, found, found.sde);
+  Job job = prepare(context, std::move(found), std::move(equation), initial);
+  if (job.transform) job.ensemble.transform = &*job.transform;
+  job.known = config::locate(context.config(), "", [&] { return law_at_end(job); });
   const TimeGrid& grid = job.schedule.grid;
   if (whole) {
-    initial = read_initial(context, job.found, job.document());
     config::locate(context.config(), "", [&] {
       parse_expectations(job.options, job.solved, *initial, grid.start(), grid.end(), job.ensemble);
     });
   }
+  if (job.known) add_squares(job);
   const auto threads = static_cast<unsigned>(context.threads());
   job.ensemble.lanes = choose_lanes(grid, job.equation.dimension(), job.ensemble, job.trajectories, threads);
   if (grid.shortened && whole)

@@ -47,7 +47,7 @@ int merge_shards(cli::Context& context, Job& job) {
       arrays = io::read_arrays(reader, "/shard/tally");
       job.ensemble.control_means = arrays.real("control_means");
       job.ensemble.controls.assign(job.ensemble.control_means.size(), expr::Expr(0));
-      job.ensemble.expect.assign(job.options.expect.size(), expr::Expr(0));
+      job.ensemble.expect.assign(job.options.expect.size() + (job.known ? D : 0), expr::Expr(0));
       const Tally part = Tally::restore(tally_layout(job.schedule.grid, D, job.ensemble), arrays);
       if (part.paths != file.shard.rows)
         fail(Status::bad_data, "its statistics are of {} paths, and it has {}", part.paths, file.shard.rows);

@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "base/error.h"
@@ -36,6 +37,29 @@ std::uint64_t default_steps(const std::vector<double>& save) {
 
 bool SimulateOutput::wants(const std::string& statistic) const {
   return std::find(statistics.begin(), statistics.end(), statistic) != statistics.end();
+}
+
+CouplingOptions coupling_of(const SimulateOptions& options) {
+  CouplingOptions coupling;
+  coupling.antithetic = options.brownian.antithetic;
+  if (coupling.antithetic && options.paths % 2 != 0)
+    fail(Status::usage, "/paths: antithetic paths come in pairs; use an even number (got {})", options.paths);
+  if (options.brownian.points != "sobol") return coupling;
+  const std::uint64_t times = options.brownian.randomisations;
+  if (times < 2)
+    fail(Status::usage, "/brownian/randomisations: a standard error takes 2 or more (got {})", times);
+  const std::uint64_t points = options.paths / times;
+  if (points * times != options.paths || points < kLeafPaths || !std::has_single_bit(points)) {
+    const std::uint64_t below =
+        std::max<std::uint64_t>(kLeafPaths, std::bit_floor(std::max<std::uint64_t>(1, points)));
+    fail(Status::usage,
+         "/paths: sobol points come in {} randomisations of a power of two, {} or more, each (got {} paths); "
+         "use {} "
+         "or {} paths",
+         times, kLeafPaths, options.paths, below * times, 2 * below * times);
+  }
+  coupling.quasi_points = points;
+  return coupling;
 }
 
 Schedule make_schedule(SimulateOptions& options, const SdeDocument& document,

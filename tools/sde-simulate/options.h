@@ -13,6 +13,7 @@
 #include "sde/document.h"
 #include "sde/expressions.h"
 #include "solve/adaptive.h"
+#include "solve/ensemble.h"
 #include "solve/grid.h"
 #include "solve/tally.h"
 
@@ -50,7 +51,7 @@ struct SimulateTolerance {
 };
 
 struct SimulateSolver {
-  std::string method = "auto";
+  std::string method = "auto", transform = "none";
   std::optional<double> dt;
   std::optional<std::uint64_t> steps;
   std::optional<SimulateTolerance> adaptive;
@@ -60,6 +61,7 @@ struct SimulateSolver {
   template <class V>
   void visit(V& v) {
     v("method", method);
+    v("transform", transform);
     v("dt", dt);
     v("steps", steps);
     v("adaptive", adaptive);
@@ -72,11 +74,17 @@ struct SimulateSolver {
 struct SimulateBrownian {
   std::string type = "grid";
   std::string levy_area = "foster";
+  bool antithetic = false;
+  std::string points = "random";
+  std::uint64_t randomisations = 32;
 
   template <class V>
   void visit(V& v) {
     v("type", type);
     v("levy_area", levy_area);
+    v("antithetic", antithetic);
+    v("points", points);
+    v("randomisations", randomisations);
   }
 };
 
@@ -140,6 +148,10 @@ struct SimulateOptions {
     v("control", control);
   }
 };
+
+// How the options' paths depend on one another. Throws Error(Status::usage) for a number of paths that does
+// not fit.
+CouplingOptions coupling_of(const SimulateOptions& options);
 
 // What the options come to for an SDE: the times, and whether steps adapt.
 struct Schedule {

@@ -9,6 +9,7 @@
 #include "config/locate.h"
 #include "expr/expr.h"
 #include "io/dataset.h"
+#include "sde/law.h"
 
 namespace sde {
 namespace {
@@ -33,6 +34,12 @@ std::string equation_text(const SdeExpressions& equation, const std::string& cal
     text += '\n';
   }
   return text;
+}
+
+std::string document_text(const SdeDocument& document) {
+  config::Summary summary;
+  config::write_sde(document, summary.json());
+  return summary.text();
 }
 
 InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
@@ -106,6 +113,9 @@ std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job) {
                     : fmt::format("{}, {}", to_string(equation.noise_kind), to_string(equation.calculus))}};
   if (job.solved.calculus != equation.calculus)
     rows.emplace_back("converted", fmt::format("to {} for {}", to_string(job.solved.calculus), method.name));
+  const LawRecognition law = recognise_law(equation);
+  rows.emplace_back("law", law.known() ? law.describe(equation.states) : "not known: " + law.reason);
+  if (job.transform) rows.emplace_back("transform", "Lamperti: the noise of the steps is additive");
   if (job.schedule.adaptive) rows.emplace_back("steps", "adaptive, chosen for every path");
   if (job.shard.count > 1)
     rows.emplace_back("shard",
@@ -156,6 +166,48 @@ void Report::open() {
   layout.deflate = static_cast<int>(options_.output.compression);
   writer_ = std::make_unique<io::EnsembleWriter>(context_.output().path, context_.output().form, layout,
                                                  context_.provenance(), context_.output().options());
+  writer_->equation("noise", to_string(equation_.noise_kind));
+  writer_->equation("calculus", to_string(equation_.calculus));
+  writer_->equation("method", job_.choice.method->name);
+  const LawRecognition law = recognise_law(equation_);
+  writer_->equation("law", law.known() ? law.describe(equation_.states) : "not known");
+}
+
+std::optional<KnownLaw> law_at_end(const Job& job) {
+  const LawRecognition law = recognise_law(job.solved);
+  for (const StateDocument& state : job.document().states)
+    if (state.initial.kind == InitialLaw::Kind::data) return {};
+  if (!law.known() || job.options.paths < 2) return {};
+  KnownLaw known{law.describe(job.solved.states), {}};
+  try {
+    known.end = propagate(job.solved, law, job.schedule.grid.start(), job.schedule.grid.end(),
+                          InitialStates(job.document()).moments(job.options.paths));
+  } catch (const Error&) {
+    if (job.choice.method->family == MethodFamily::exact) throw;
+    return {};
+  }
+  if (!known.end.mean.allFinite() || !known.end.covariance.allFinite()) return {};
+  return known;
+}
+
+void add_squares(Job& job) {
+  for (std::size_t i = 0; i < job.solved.dimension(); ++i) {
+    const expr::Expr deviation = expr::Expr::symbol(job.solved.states[i]) -
+                                 expr::Expr(job.known->end.mean[static_cast<Eigen::Index>(i)]);
+    job.ensemble.expect.push_back(deviation * deviation);
+  }
+}
+
+Report::Deviation Report::deviation(const EnsembleResult& result, std::size_t i) const {
+  const auto index = static_cast<Eigen::Index>(i);
+  const Moments& m = result.final[i];
+  const double mean_error = result.final_error[i],
+               variance_error = result.expect[options_.expect.size() + i].plain_error;
+  const auto in_errors = [](double difference, double error) {
+    return error > 0 ? difference / error : std::nan("");
+  };
+  return {in_errors(m.mean - job_.known->end.mean[index], mean_error),
+          in_errors(m.variance() - job_.known->end.covariance(index, index), variance_error)};
 }
 
 bool Report::wants_paths() const {
@@ -192,7 +244,7 @@ void Report::write_statistics(const EnsembleResult& result) {
   };
   if (output.wants("mean")) {
     writer_->statistic("mean", column([](const Moments& m) { return m.mean; }));
-    writer_->statistic("stderr", column([](const Moments& m) { return m.stderr_of_mean(); }));
+    writer_->statistic("stderr", result.moments_error);
   }
   if (output.wants("variance"))
     writer_->statistic("variance", column([](const Moments& m) { return m.variance(); }));
@@ -233,9 +285,9 @@ void Report::write_statistics(const EnsembleResult& result) {
     writer_->statistic("autocorrelation", std::move(values), {"time", "dim", "lag"});
   }
   std::vector<double> value, error;
-  for (const Expectation& e : result.expect) {
-    value.push_back(e.value);
-    error.push_back(e.standard_error);
+  for (std::size_t k = 0; k < options_.expect.size(); ++k) {
+    value.push_back(result.expect[k].value);
+    error.push_back(result.expect[k].standard_error);
   }
   if (!value.empty()) writer_->expectations(options_.expect, value, error);
 }
@@ -288,6 +340,27 @@ void Report::draw(const EnsembleResult& result) const {
   cli::draw(figure, context_.plot(), context_.output().force);
 }
 
+// The law's own line for every state, below those of the run.
+std::string Report::law_text(const EnsembleResult& result, std::size_t width) const {
+  std::string out = fmt::format("the law, {}, has\n", job_.known->name);
+  bool far = false;
+  const auto away = [&](double z) {
+    far = far || std::abs(z) > 4;
+    return std::isfinite(z) ? fmt::format("{:+.1f} s.e.", z) : std::string();
+  };
+  for (std::size_t i = 0; i < equation_.dimension(); ++i) {
+    const auto index = static_cast<Eigen::Index>(i);
+    const Deviation z = deviation(result, i);
+    const StateMoments& law = job_.known->end;
+    out +=
+        fmt::format("  {:<{}}  {:>14.8g}  {:>12}  {:>14.8g}  {:>12}\n", equation_.states[i], width,
+                    law.mean[index], away(z.mean), std::sqrt(law.covariance(index, index)), away(z.variance));
+  }
+  if (far)
+    out += "  deviations beyond 4 standard errors are those of the method: a smaller dt reduces them\n";
+  return out;
+}
+
 std::string Report::text(const EnsembleResult& result, double seconds) const {
   const std::string steps =
       schedule_.adaptive ? "adaptive steps" : fmt::format("{} steps", schedule_.grid.steps);
@@ -310,7 +383,7 @@ std::string Report::text(const EnsembleResult& result, double seconds) const {
   for (std::size_t i = 0; i < equation_.dimension(); ++i) {
     const Moments& m = result.final[i];
     out += fmt::format("  {:<{}}  {:>14.8g}  {:>12.3g}  {:>14.8g}\n", equation_.states[i], width, m.mean,
-                       m.stderr_of_mean(), std::sqrt(m.variance()));
+                       result.final_error[i], std::sqrt(m.variance()));
   }
   for (std::size_t k = 0; k < options_.expect.size(); ++k) {
     const Expectation& e = result.expect[k];
@@ -320,6 +393,7 @@ std::string Report::text(const EnsembleResult& result, double seconds) const {
       out += fmt::format("  variance {:.3g} times less by controls", e.variance_reduction);
     out += '\n';
   }
+  if (job_.known) out += law_text(result, width);
   if (result.non_finite > 0)
     out += fmt::format("{} paths are not finite and not in the statistics\n", result.non_finite);
   if (result.absorbed > 0) out += fmt::format("{} paths were absorbed\n", result.absorbed);
@@ -351,6 +425,15 @@ int Report::finish(const EnsembleResult& result, double seconds) {
       .set("/method", job_.choice.method->name)
       .set("/method_reason", job_.choice.reason);
   summary.set("/precision", options_.solver.precision);
+  const LawRecognition law = recognise_law(equation_);
+  if (law.known())
+    summary.set("/law", law.describe(equation_.states));
+  else
+    summary.set_null("/law");
+  if (options_.solver.transform != "none") summary.set("/transform", options_.solver.transform);
+  if (options_.brownian.antithetic) summary.set("/increments", "antithetic");
+  if (options_.brownian.points == "sobol")
+    summary.set("/increments", "sobol").set("/randomisations", options_.brownian.randomisations);
   summary.set("/noise", to_string(equation_.noise_kind)).set("/calculus", to_string(equation_.calculus));
   summary.set("/seed", context_.seed())
       .set("/threads", context_.threads())
@@ -372,7 +455,18 @@ int Report::finish(const EnsembleResult& result, double seconds) {
     const std::string& name = equation_.states[i];
     summary.set(config::path({"final", name, "mean"}), m.mean);
     summary.set(config::path({"final", name, "variance"}), m.variance());
-    summary.set(config::path({"final", name, "stderr"}), m.stderr_of_mean());
+    summary.set(config::path({"final", name, "stderr"}), result.final_error[i]);
+    if (!job_.known) continue;
+    const auto index = static_cast<Eigen::Index>(i);
+    const Deviation z = deviation(result, i);
+    const auto put = [&](const char* key, double x) {
+      summary.set(config::path({"final", name, "exact", key}), x);
+    };
+    put("mean", job_.known->end.mean[index]);
+    put("variance", job_.known->end.covariance(index, index));
+    put("mean_z", z.mean);
+    put("variance_z", z.variance);
+    put("variance_stderr", result.expect[options_.expect.size() + i].plain_error);
   }
   Status status = Status::success;
   for (std::size_t k = 0; k < options_.expect.size(); ++k) {

@@ -27,7 +27,7 @@ bool run_to_end(cli::Context& context, Ensemble& ensemble, const Ensemble::Sink&
 
 int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial) {
   SimulationCheckpoint checkpoint(context, job);
-  Ensemble ensemble(job.solved, initial, job.schedule.grid, job.ensemble);
+  Ensemble ensemble(job.stepped, initial, job.schedule.grid, job.ensemble);
   Report report(context, job);
   if (context.resume()) checkpoint.load(ensemble);
   // With checkpoints the output is made at the end, so that a killed run leaves them alone.

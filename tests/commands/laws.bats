@@ -1,0 +1,132 @@
+# What sde-simulate knows about an equation: its noise, its law, and what follows for the summary.
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+  common_setup
+  write_ou
+  cat >langevin.json <<'JSON'
+{ "name": "langevin", "parameters": {"k": 4.0, "g": 0.5, "s": 0.8}, "state": ["q", "p"], "noise": ["w"],
+  "drift": {"q": "p", "p": "-k*q - g*p"}, "diffusion": {"p": {"w": "s"}}, "initial": {"q": 1, "p": 0},
+  "time": {"end": 2} }
+JSON
+  cat >bridge.json <<'JSON'
+{ "name": "bridge", "state": ["x"], "parameters": {"b": -1.0, "T": 2.0}, "drift": {"x": "(b - x)/(T - t)"},
+  "diffusion": {"x": "0.5"}, "initial": {"x": 1}, "time": {"end": 2} }
+JSON
+}
+
+@test "noise and law are in the plan, the summary and the file" {
+  run -0 sde-simulate langevin.json -n
+  assert_output --regexp 'noise *:? *additive'
+  assert_output --regexp 'law *:? *Ornstein-Uhlenbeck in q, p'
+  sde-simulate langevin.json -N 100 --json >run.json
+  json '.noise == "additive" and .law == "Ornstein-Uhlenbeck in q, p"' run.json
+  sde-simulate langevin.json -N 100 --save 3 -o run.h5
+  python '
+import h5py
+with h5py.File("run.h5") as f:
+    about = f["equation"].attrs
+    text = lambda s: s.decode() if isinstance(s, bytes) else s
+    assert text(about["noise"]) == "additive", about["noise"]
+    assert text(about["law"]) == "Ornstein-Uhlenbeck in q, p", about["law"]
+    assert text(about["calculus"]) == "ito"
+    assert text(about["method"]) == "milstein"'
+  run -0 sde-simulate @double-well -n
+  assert_output --partial 'not known: the drift of "x" is not affine'
+  run -0 sde-simulate @heston -n
+  assert_output --partial 'general'
+}
+
+@test "a method's moments are compared with the exact ones" {
+  sde-simulate langevin.json -N 4000 --steps 400 --json >run.json
+  json '[.final[].exact] | all((.mean_z | fabs) < 4 and (.variance_z | fabs) < 4)' run.json
+  # Steps of a fifth are told from the law, in the table too.
+  sde-simulate langevin.json -N 4000 --steps 10 --method euler-maruyama --json >coarse.json
+  json '[.final[].exact | .mean_z, .variance_z] | any(fabs > 4)' coarse.json
+  run -0 sde-simulate langevin.json -N 4000 --steps 10 --method euler-maruyama
+  assert_output --partial 'the law, Ornstein-Uhlenbeck in q, p, has'
+  assert_output --partial 'a smaller dt reduces them'
+  # The exact moments, by scipy.
+  python '
+import json, numpy as np
+from scipy.linalg import expm
+A = np.array([[0, 1, 0], [-4, -0.5, 0], [0, 0, 0]])
+F = expm(A[:2, :2] * 2)
+M = np.block([[-A[:2, :2], np.diag([0, 0.64])], [np.zeros((2, 2)), A[:2, :2].T]])
+E = expm(M * 2)
+P = E[2:, 2:].T @ E[:2, 2:]
+got = json.load(open("run.json"))["final"]
+for i, s in enumerate("qp"):
+    assert abs(got[s]["exact"]["mean"] - F[i, 0]) < 1e-12
+    assert abs(got[s]["exact"]["variance"] - P[i, i]) < 1e-12'
+}
+
+@test "exact draws, at save times and at the end of a bridge" {
+  sde-simulate langevin.json --method exact -N 4000 --save '[0.1,0.5,2]' --json >run.json
+  json '[.final[].exact] | all((.mean_z | fabs) < 4 and (.variance_z | fabs) < 4)' run.json
+  sde-simulate bridge.json --method exact -N 50 --save 8 --format csv -o bridge.csv
+  [ "$(awk -F, '$2 == 2 {print $3}' bridge.csv | sort -u)" = -1 ]
+  fails_with 2 sde-simulate bridge.json --method exact --end 3
+  assert_output --partial 'the bridge ends at 2'
+  fails_with 2 sde-simulate @double-well --method exact
+  assert_output --partial 'not affine'
+}
+
+@test "antithetic and Sobol increments reduce the error, which is said honestly" {
+  for how in "" --antithetic "--points sobol"; do
+    sde-simulate @gbm -N 4096 --steps 16 --save 2 $how --json >"run${how// /}.json"
+  done
+  jq -e -s '[.[].final | to_entries[0].value.stderr] | .[1] < 0.5*.[0] and .[2] < 0.2*.[0]' \
+    run.json run--antithetic.json run--pointssobol.json
+  for file in run.json run--antithetic.json run--pointssobol.json; do
+    json '[.final[].exact.mean_z] | all(fabs < 4.5)' $file
+  done
+  json '.increments == "sobol" and .randomisations == 32' run--pointssobol.json
+  # The same bits on two threads.
+  sde-simulate @gbm -N 4096 --steps 16 --save 2 --points sobol --json -j 2 | jq .final >two.json
+  jq .final run--pointssobol.json | cmp - two.json
+}
+
+@test "combinations that make no sense are refused" {
+  fails_with 2 sde-simulate @gbm --points sobol
+  assert_output --partial '2048'
+  fails_with 2 sde-simulate @gbm -N 4096 --steps 16 --save 2 --points sobol --antithetic
+  assert_output --partial 'either antithetic or sobol'
+  fails_with 2 sde-simulate @gbm -N 4096 --steps 5000 --save 2 --points sobol
+  assert_output --partial '3667'
+  fails_with 2 sde-simulate @gbm -N 1001 --antithetic
+  assert_output --partial 'even'
+  fails_with 2 sde-simulate @cir -N 1000 --method exact --antithetic
+  assert_output --partial 'numbers of its own'
+}
+
+@test "Levy areas by every law" {
+  cat >general.json <<'JSON'
+{ "state": ["x", "y"], "noise": ["u", "w"], "drift": {"x": "0", "y": "0"},
+  "diffusion": {"x": {"u": "1"}, "y": {"w": "x"}}, "initial": {"x": 0, "y": 0} }
+JSON
+  # y is the iterated integral of u by w, of variance 1/2.
+  for law in davie foster wiktorsson mrongowius; do
+    sde-simulate general.json --method milstein --steps 1 -N 40000 --levy-area $law --expect 'y^2' --json >$law.json
+    jq -e '.expect["y^2"] | ((.value - 0.5)/.stderr | fabs) < 4' $law.json
+  done
+  fails_with 2 sde-simulate general.json --levy-area wictorsson
+  assert_output --partial 'wiktorsson'
+}
+
+@test "the Lamperti transform is printed, simulated and mapped back" {
+  sde-simulate @cir --print-sde lamperti >y.json
+  sde-simulate y.json -N 100 --json | jq -e '.noise == "additive"'
+  sde-simulate @cir --transform lamperti -N 4000 --steps 200 --json >run.json
+  json '.transform == "lamperti" and ([.final[].exact] | all((.mean_z | fabs) < 4 and (.variance_z | fabs) < 4))' run.json
+  # The same Brownian path: close to Milstein at a small step, path by path.
+  for how in "--method milstein" "--transform lamperti"; do
+    sde-simulate @cir $how --steps 2000 -N 20 --save 2 --format csv -o "out${how// /}.csv"
+  done
+  python '
+import numpy as np
+a, b = (np.loadtxt(n, delimiter=",", skiprows=1) for n in ("out--methodmilstein.csv", "out--transformlamperti.csv"))
+assert np.abs(a - b).max() < 2e-3, np.abs(a - b).max()'
+  fails_with 2 sde-simulate @heston --transform lamperti
+  assert_output --partial 'diagonal noise'
+}
