@@ -115,25 +115,30 @@ class Antiderivative {
 
   // sqrt(a + b x + c x^2).
   std::optional<Coordinates> root_of_quadratic() {
-    const Expr s = h_ * h_, slope = derivative(s);
+    // h = scale sqrt(s), s(x0) = 1: parameters in front keep their sign.
+    Expr scale;
+    for (const double point : {0.0, 1.0, 0.5, 2.0, near_}) {
+      scale = at(h_, point);
+      if (finite({scale}) && number(scale) != 0) break;
+    }
+    if (!finite({scale}) || number(scale) == 0) return {};
+    const Expr s = h_ * h_ / (scale * scale), slope = derivative(s);
     const Expr a = at(s, 0), b = at(slope, 0), c = Expr(0.5) * at(derivative(slope), 0);
     if (!finite({a, b, c})) return {};
     const Expr root = sqrt(a + b * x_ + c * x_ * x_);
-    // h itself may be the negative root.
-    const Expr sign = is(root) ? Expr(1) : Expr(-1);
-    if (!is(sign * root)) return {};
+    if (!is(scale * root)) return {};
     if (number(c) == 0) {  // u = sqrt(a + b x)
       if (number(b) == 0) return {};
-      const Expr u = sign * Expr(0.5) * b * y_;
-      return Coordinates{sign * Expr(2) * sqrt(a + b * x_) / b, (u * u - a) / b, sign * u};
+      const Expr u = Expr(0.5) * scale * b * y_;
+      return Coordinates{Expr(2) * sqrt(a + b * x_) / (scale * b), (u * u - a) / b, scale * u};
     }
     const Expr middle = -b / (Expr(2) * c), z = x_ - middle, square = a / c - middle * middle;
     if (number(c) < 0) {  // sqrt(-c) sqrt(d^2 - z^2)
-      const Expr d = sqrt(-square), k = sign * sqrt(-c);
+      const Expr d = sqrt(-square), k = scale * sqrt(-c);
       return Coordinates{call("asin", {z / d}) / k, middle + d * call("sin", {k * y_}),
                          k * d * call("cos", {k * y_})};
     }
-    const Expr k = sign * sqrt(c);
+    const Expr k = scale * sqrt(c);
     if (number(square) > 0) {
       const Expr d = sqrt(square);
       return Coordinates{asinh(z / d) / k, middle + d * call("sinh", {k * y_}),
@@ -337,9 +342,12 @@ Lamperti lamperti(const SdeExpressions& given, const std::vector<double>& near) 
     const auto at = [&](const Expr& e, double x) { return expr::substitute(e, {{ito.states[i], Expr(x)}}); };
     const Expr& f = ito.drift[i];
     const Expr r = (at(f, 2) - at(f, 1)) / (at(first, 2) - at(first, 1)), s = at(f, 1) - r * at(first, 1);
+    const Expr ratio = at(f, 1) / at(first, 1);
     Expr four = one;
-    if (expr::probably_equal(f, r * first + s))
-      four = r + (expr::probably_equal(s, Expr(0)) ? Expr(0) : s / h) - half * slope / h;
+    if (expr::probably_equal(f, ratio * first))
+      four = ratio - half * slope / h;
+    else if (expr::probably_equal(f, r * first + s))
+      four = r + s / h - half * slope / h;
     const Expr* best = &one;
     for (const Expr* other : std::initializer_list<const Expr*>{&two, &three, &four})
       if (expr::to_string(*other).size() < expr::to_string(*best).size()) best = other;

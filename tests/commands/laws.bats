@@ -130,3 +130,18 @@ assert np.abs(a - b).max() < 2e-3, np.abs(a - b).max()'
   fails_with 2 sde-simulate @heston --transform lamperti
   assert_output --partial 'diagonal noise'
 }
+
+@test "work-precision sets errors against time" {
+  sde-bench work-precision @cir --method milstein --method euler-maruyama --levels 8,16,32 -N 4096 --repeats 1 --json >work.json
+  json '.suite == "work-precision" and (.runs | length) == 8' work.json
+  json '[.runs[] | select(.unit == "error")] | all(.value > 0 and .stderr > 0 and .seconds_per_path > 0 and .weak_error >= 0)' work.json
+  # Milstein's error at 32 steps is far below Euler's, and the ranking has both.
+  json '[.runs[] | select(.steps == 32)] | (map(select(.name | startswith("milstein")))[0].value) <
+    0.5*(map(select(.name | startswith("euler")))[0].value)' work.json
+  json '[.runs[] | select(.unit == "s/path")] | length == 2 and all(.value > 0)' work.json
+  run -0 sde-bench work-precision @linear --method milstein --levels 8,16,32 -N 4096 --repeats 1 --plot work.svg
+  assert_output --partial 'exact solution'
+  [ -s work.svg ]
+  fails_with 2 sde-bench work-precision @heston --method sra1
+  assert_output --partial 'general'
+}

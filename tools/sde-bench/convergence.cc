@@ -198,6 +198,12 @@ void add_entries(std::vector<Entry>& entries, cli::Context& context, const Probl
 
 }  // namespace
 
+StrongSolution standard_solution(const std::string& model, const SdeExpressions& equation) {
+  for (const Problem& problem : standard_problems())
+    if (model == problem.model && !problem.solution.empty()) return problem.solution;
+  return known_solution(equation);
+}
+
 Outcome convergence(cli::Context& context, const BenchOptions& asked) {
   const std::vector<std::string> models = context.arguments("CASE");
   if (asked.all && !models.empty())

@@ -16,7 +16,7 @@ namespace {
 
 using namespace sde;
 
-const std::vector<std::string> kSuites = {"convergence", "throughput", "training", "check"};
+const std::vector<std::string> kSuites = {"convergence", "work-precision", "throughput", "training", "check"};
 
 cli::ToolInfo describe() {
   cli::ToolInfo info;
@@ -26,7 +26,8 @@ cli::ToolInfo describe() {
       "SUITE convergence measures the strong and weak order of methods on the models named (or on three "
       "standard problems), with confidence intervals, and exits 1 where a claim is refuted; the weak order "
       "also "
-      "from the exact moments of one step, without sampling. SUITE throughput measures "
+      "from the exact moments of one step, without sampling. SUITE work-precision sets the errors of "
+      "methods against the time they take. SUITE throughput measures "
       "random "
       "numbers and whole simulations (cases normals, normals_f32, ou_em, gbm_milstein, heston_em, "
       "lorenz_em). SUITE training measures the steps of score-train (train_64, unet_8, ...) and the matrix "
@@ -34,13 +35,15 @@ cli::ToolInfo describe() {
       "convolutions that they are made of, as shares of this machine's peak. SUITE check "
       "says by its exit status alone whether files are whole and readable.";
   info.arguments = {
-      {"SUITE", "convergence, throughput, training or check"},
-      {"CASE", "models (convergence), cases (throughput, training) or files (check)", false, true}};
+      {"SUITE", "convergence, work-precision, throughput, training or check"},
+      {"CASE", "models (convergence, work-precision), cases (throughput, training) or files (check)", false,
+       true}};
   info.examples = {
       {"sde-bench convergence", "the orders of euler-maruyama, milstein and heun on three standard problems"},
       {"sde-bench convergence --all", "the table of every method on nine standard problems"},
       {"sde-bench convergence @double-well --method milstein --plot order.png",
        "the order on a model of one's own"},
+      {"sde-bench work-precision @cir --plot work.png", "which method is worth its time on a model"},
       {"sde-bench throughput ou_em --json", "path-steps a second on one thread"},
       {"sde-bench check fit.h5 && echo whole", "is the file whole?"},
   };
@@ -48,17 +51,17 @@ cli::ToolInfo describe() {
   info.schema = "bench";
   cli::Options& o = info.options;
   o.choice("method", "/methods", method_names(),
-           "method to measure (convergence); default: every one that fits")
+           "method to measure (convergence, work-precision); default: every one that fits")
       .repeatable();
-  o.list("levels", "/levels", "numbers of steps, each dividing the largest (convergence)")
+  o.list("levels", "/levels", "numbers of steps, each dividing the largest (convergence, work-precision)")
       .value_name("N,N,...");
   o.integer("paths", "/paths", "number of paths")
       .letter('N')
       .value_name("N")
-      .default_text("65536 for convergence, 4096 with --all");
+      .default_text("65536 for convergence, 4096 with --all, 8192 for work-precision");
   o.number("confidence", "/confidence", "level of the intervals (convergence)");
   o.flag("all", "/all", "every standard problem, method and calculus, quickly (convergence)");
-  o.integer("repeats", "/repeats", "runs of which the best counts (throughput, training)");
+  o.integer("repeats", "/repeats", "runs of which the best counts (throughput, training, work-precision)");
   return info;
 }
 
@@ -114,6 +117,8 @@ int run(cli::Context& context) {
   bench::Outcome outcome;
   if (suite == "convergence") {
     outcome = config::locate(context.config(), "", [&] { return bench::convergence(context, options); });
+  } else if (suite == "work-precision") {
+    outcome = config::locate(context.config(), "", [&] { return bench::work_precision(context, options); });
   } else if (suite == "throughput") {
     outcome = bench::throughput(context, options);
   } else if (suite == "training") {

@@ -52,6 +52,11 @@ struct Outcome {
 
 // Strong and weak orders of methods on models.
 Outcome convergence(cli::Context& context, const BenchOptions& options);
+// The strong solution known of a model: a standard problem's, or the one that follows from its law; else
+// empty.
+StrongSolution standard_solution(const std::string& model, const SdeExpressions& equation);
+// Errors of methods against the time that they take.
+Outcome work_precision(cli::Context& context, const BenchOptions& options);
 // Rates of random numbers and of whole simulations, statistics only.
 Outcome throughput(cli::Context& context, const BenchOptions& options);
 // Rates of training steps, and of the products they are made of as shares of the processor's peak.
