@@ -250,6 +250,8 @@ class Ensemble::Run {
       fail(Status::usage, "/brownian/{}: an ODE has no increments; leave it out", what);
     if (options_.adaptive)
       fail(Status::usage, "/brownian/{}: needs the same steps on all paths; use a fixed dt", what);
+    if (options_.precision == Precision::f32)
+      fail(Status::usage, "/brownian/{}: steps in f32 have increments of their own; use f64", what);
     if (stepper_->draws_numbers())
       fail(Status::usage,
            "/brownian/{}: {} draws numbers of its own beside the increments; use another method", what,

@@ -72,6 +72,40 @@ for i, s in enumerate("qp"):
   assert_output --partial 'not affine'
 }
 
+@test "what the program draws has the laws, by scipy" {
+  cat >matrix.json <<'JSON'
+{ "name": "matrix", "state": ["x", "y"], "noise": ["u", "w"], "drift": {"x": "1 - x + y", "y": "-y"},
+  "diffusion": {"x": {"u": "0.5", "w": "0.2"}, "y": {"w": "0.4"}}, "initial": {"x": 1, "y": -0.5}, "time": {"end": 1.2} }
+JSON
+  for model in matrix.json bridge.json @gbm @cir; do
+    name=${model#@}
+    sde-simulate $model --method exact -N 5000 --seed 9 --end 1.2 --save '[0.4,1.2]' --format csv -o "${name%.json}.csv"
+  done
+  python '
+import numpy as np
+from scipy import stats
+from scipy.linalg import expm
+def end(name):
+    a = np.loadtxt(name + ".csv", delimiter=",", skiprows=1)
+    return a[a[:, 1] == 1.2][:, 2:]
+def check(values, law):
+    p = stats.kstest(values, law.cdf).pvalue
+    assert p > 1e-3, (law, p)
+t = 1.2
+A = np.array([[-1, 1], [0, -1.0]]); S = np.array([[0.5, 0.2], [0, 0.4]])
+E = expm(np.block([[-A, S @ S.T], [np.zeros((2, 2)), A.T]]) * t)
+P = E[2:, 2:].T @ E[:2, 2:]
+m = expm(A * t) @ [1, -0.5] + np.linalg.solve(A, (expm(A * t) - np.eye(2)) @ [1, 0])
+z = np.linalg.solve(np.linalg.cholesky(P), (end("matrix") - m).T)
+for row in z: check(row, stats.norm())
+check((z ** 2).sum(0), stats.chi2(2))
+check(end("bridge")[:, 0], stats.norm(1 - 2 * t / 2, 0.5 * np.sqrt(t * (2 - t) / 2)))
+check(np.log(end("gbm")[:, 0] / 100), stats.norm((0.05 - 0.02) * t, 0.2 * np.sqrt(t)))
+k, theta, s, x0 = 3, 0.3, 0.2, 0.4
+c = s * s * (1 - np.exp(-k * t)) / (4 * k)
+check(end("cir")[:, 0] / c, stats.ncx2(4 * k * theta / s ** 2, x0 * np.exp(-k * t) / c))'
+}
+
 @test "antithetic and Sobol increments reduce the error, which is said honestly" {
   for how in "" --antithetic "--points sobol"; do
     sde-simulate @gbm -N 4096 --steps 16 --save 2 $how --json >"run${how// /}.json"
@@ -94,6 +128,8 @@ for i, s in enumerate("qp"):
   assert_output --partial 'either antithetic or sobol'
   fails_with 2 sde-simulate @gbm -N 4096 --steps 5000 --save 2 --points sobol
   assert_output --partial '3667'
+  fails_with 2 sde-simulate @gbm -N 1000 --antithetic --precision f32
+  assert_output --partial 'use f64'
   fails_with 2 sde-simulate @gbm -N 1001 --antithetic
   assert_output --partial 'even'
   fails_with 2 sde-simulate @cir -N 1000 --method exact --antithetic
