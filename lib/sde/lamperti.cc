@@ -332,26 +332,26 @@ Lamperti lamperti(const SdeExpressions& given, const std::vector<double>& near) 
     const Expr half = Expr(0.5) * time[i] * time[i];
     // h'(x) = (dh/dy) / h. Where f/h simplifies before x is replaced, that is the shorter way to write it.
     const Expr slope = expr::differentiate(h, result.sde.states[i]);
-    const Expr one = (expr::substitute(ito.drift[i], back) - half * slope) / h;
-    const Expr h_of_x = expr::substitute(ito.diffusion[i][k], {{"t", Expr(0)}});
-    const Expr first = expr::depends_on(ito.diffusion[i][k], "t") ? h_of_x : ito.diffusion[i][k];
-    const Expr two = expr::substitute(ito.drift[i] / first, back) - half * slope / h;
-    const Expr three =
-        expr::substitute(ito.drift[i] / first - half * expr::differentiate(first, ito.states[i]), back);
+    const Expr& g = ito.diffusion[i][k];
+    const Expr h_of_x = expr::depends_on(g, "t") ? expr::substitute(g, {{"t", Expr(0)}}) : g;
+    const auto shortest = [](std::initializer_list<Expr> ways) {
+      return *std::min_element(ways.begin(), ways.end(), [](const Expr& a, const Expr& b) {
+        return expr::to_string(a).size() < expr::to_string(b).size();
+      });
+    };
+    const Expr correction = shortest(
+        {half * slope / h, expr::substitute(half * expr::differentiate(h_of_x, ito.states[i]), back)});
     // f = r h + s, so that f/h = r + s/h.
     const auto at = [&](const Expr& e, double x) { return expr::substitute(e, {{ito.states[i], Expr(x)}}); };
     const Expr& f = ito.drift[i];
-    const Expr r = (at(f, 2) - at(f, 1)) / (at(first, 2) - at(first, 1)), s = at(f, 1) - r * at(first, 1);
-    const Expr ratio = at(f, 1) / at(first, 1);
-    Expr four = one;
-    if (expr::probably_equal(f, ratio * first))
-      four = ratio - half * slope / h;
-    else if (expr::probably_equal(f, r * first + s))
-      four = r + s / h - half * slope / h;
-    const Expr* best = &one;
-    for (const Expr* other : std::initializer_list<const Expr*>{&two, &three, &four})
-      if (expr::to_string(*other).size() < expr::to_string(*best).size()) best = other;
-    result.sde.drift[i] = *best;
+    Expr transport = shortest({expr::substitute(f, back) / h, expr::substitute(f / h_of_x, back)});
+    const Expr ratio = at(f, 1) / at(h_of_x, 1);
+    const Expr r = (at(f, 2) - at(f, 1)) / (at(h_of_x, 2) - at(h_of_x, 1)), s = at(f, 1) - r * at(h_of_x, 1);
+    if (expr::probably_equal(f, ratio * h_of_x))
+      transport = shortest({transport, ratio});
+    else if (expr::probably_equal(f, r * h_of_x + s))
+      transport = shortest({transport, r + s / h});
+    result.sde.drift[i] = shortest({transport - correction, (expr::substitute(f, back) - half * slope) / h});
     result.sde.diffusion[i][k] = time[i];
   }
   result.sde.noise_kind = classify(result.sde.states, result.sde.diffusion);

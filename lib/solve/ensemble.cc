@@ -246,12 +246,12 @@ class Ensemble::Run {
     if (coupling.antithetic && coupling.quasi_points > 0)
       fail(Status::usage,
            "/brownian/antithetic: sobol points are balanced by themselves; use either antithetic or sobol");
+    if (options_.precision == Precision::f32)
+      fail(Status::usage, "/brownian/{}: steps in f32 have increments of their own; use f64", what);
     if (stepper_->noises() == 0)
       fail(Status::usage, "/brownian/{}: an ODE has no increments; leave it out", what);
     if (options_.adaptive)
       fail(Status::usage, "/brownian/{}: needs the same steps on all paths; use a fixed dt", what);
-    if (options_.precision == Precision::f32)
-      fail(Status::usage, "/brownian/{}: steps in f32 have increments of their own; use f64", what);
     if (stepper_->draws_numbers())
       fail(Status::usage,
            "/brownian/{}: {} draws numbers of its own beside the increments; use another method", what,

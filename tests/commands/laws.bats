@@ -168,7 +168,7 @@ assert np.abs(a - b).max() < 2e-3, np.abs(a - b).max()'
 }
 
 @test "work-precision sets errors against time" {
-  sde-bench work-precision @cir --method milstein --method euler-maruyama --levels 8,16,32 -N 4096 --repeats 1 --json >work.json
+  sde-bench work-precision @linear --method milstein --method euler-maruyama --levels 8,16,32 -N 4096 --repeats 1 --json >work.json
   json '.suite == "work-precision" and (.runs | length) == 8' work.json
   json '[.runs[] | select(.unit == "error")] | all(.value > 0 and .stderr > 0 and .seconds_per_path > 0 and .weak_error >= 0)' work.json
   # Milstein's error at 32 steps is far below Euler's, and the ranking has both.
