@@ -15,13 +15,18 @@ namespace sde::nn::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Accumulators are named by templates, not looped over, so that they stay in registers: 24 of 32 (AVX-512,
-// NEON) or 12 of 16 (AVX2).
+// NEON) or 12 of 16 (AVX2). A tile of V vectors has so many rows.
 #if HWY_TARGET == HWY_AVX2
-constexpr int kTileRows = 4;
+constexpr int kMostVectors = 3;
+constexpr int rows_of(int vectors) {
+  return vectors == 3 ? 4 : vectors == 2 ? 6 : 8;
+}
 #else
-constexpr int kTileRows = 8;
+constexpr int kMostVectors = 4;
+constexpr int rows_of(int vectors) {
+  return vectors == 4 ? 6 : vectors == 2 ? 12 : 8;
+}
 #endif
-constexpr int kTileVectors = 3;
 
 template <int R, int V, bool kUnitColumns, class T>
 HWY_INLINE void tile(const Product<T>& p, size_t row, size_t column) {
@@ -34,19 +39,19 @@ HWY_INLINE void tile(const Product<T>& p, size_t row, size_t column) {
   T* HWY_RESTRICT c = p.c + row * p.ldc + column;
   const size_t step = kUnitColumns ? p.a_row : p.a_col;
   if (p.row_start) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) sum[r][v] = hn::Set(d, p.row_start[row + r]);
     }
   } else if (p.accumulate) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) sum[r][v] = hn::Load(d, c + r * p.ldc + v * N);
     }
   } else {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) sum[r][v] = hn::Zero(d);
@@ -56,7 +61,7 @@ HWY_INLINE void tile(const Product<T>& p, size_t row, size_t column) {
     Vec x[V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) x[v] = hn::Load(d, b + v * N);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
       const Vec w = hn::Set(d, kUnitColumns ? a[r * step] : a[r]);
 #pragma GCC unroll 4
@@ -65,35 +70,49 @@ HWY_INLINE void tile(const Product<T>& p, size_t row, size_t column) {
     b += p.ldb;
     a += kUnitColumns ? 1 : step;
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) hn::Store(sum[r][v], d, c + r * p.ldc + v * N);
   }
 }
 
-template <int R, bool kUnitColumns, class T>
-HWY_INLINE void row_panel(const Product<T>& p, size_t row) {
-  const hn::ScalableTag<T> d;
-  const size_t N = hn::Lanes(d);
-  size_t column = 0, left = p.n / N;
-  // 4 = 2 + 2 vectors rather than 3 + 1, which would wait for its own sums.
-  for (; left >= kTileVectors && left != 4; left -= kTileVectors, column += kTileVectors * N) {
-    tile<R, kTileVectors, kUnitColumns>(p, row, column);
+template <int V, bool kUnitColumns, class T>
+HWY_INLINE void column_panel(const Product<T>& p, size_t column) {
+  constexpr int R = rows_of(V);
+  size_t row = 0;
+  for (; row + R <= p.m; row += R) tile<R, V, kUnitColumns>(p, row, column);
+  if constexpr (R > 8) {
+    if (row + 8 <= p.m) tile<8, V, kUnitColumns>(p, row, column), row += 8;
   }
-  for (; left >= 2; left -= 2, column += 2 * N) tile<R, 2, kUnitColumns>(p, row, column);
-  if (left) tile<R, 1, kUnitColumns>(p, row, column);
+  if constexpr (R > 4) {
+    if (row + 4 <= p.m) tile<4, V, kUnitColumns>(p, row, column), row += 4;
+  }
+  if (row + 2 <= p.m) tile<2, V, kUnitColumns>(p, row, column), row += 2;
+  if (row < p.m) tile<1, V, kUnitColumns>(p, row, column);
 }
 
 template <bool kUnitColumns, class T>
 void product(const Product<T>& p) {
-  size_t row = 0;
-  for (; row + kTileRows <= p.m; row += kTileRows) row_panel<kTileRows, kUnitColumns>(p, row);
-  if constexpr (kTileRows > 4) {
-    if (row + 4 <= p.m) row_panel<4, kUnitColumns>(p, row), row += 4;
+  const size_t N = hn::Lanes(hn::ScalableTag<T>());
+  size_t column = 0, left = p.n / N;
+  // One vector alone would wait for its own sums: fours where they come out even, else threes.
+  while (left >= 3) {
+    if constexpr (kMostVectors >= 4) {
+      if (left % 4 == 0) {
+        column_panel<4, kUnitColumns>(p, column);
+        column += 4 * N;
+        left -= 4;
+        continue;
+      }
+    }
+    if (left == 4) break;
+    column_panel<3, kUnitColumns>(p, column);
+    column += 3 * N;
+    left -= 3;
   }
-  if (row + 2 <= p.m) row_panel<2, kUnitColumns>(p, row), row += 2;
-  if (row < p.m) row_panel<1, kUnitColumns>(p, row);
+  for (; left >= 2; left -= 2, column += 2 * N) column_panel<2, kUnitColumns>(p, column);
+  if (left) column_panel<1, kUnitColumns>(p, column);
 }
 
 template <class T>

@@ -1,5 +1,7 @@
 #include "nn/norm.h"
 
+#include <type_traits>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nn/norm.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
@@ -31,65 +33,115 @@ HWY_INLINE hn::Vec<D> film(D d, const P& p, const hn::TFromD<D>* rows, size_t ch
   return p.film_lanes ? hn::Load(d, row + lane) : hn::Set(d, *row);
 }
 
+// f(V, lane) over the lanes, V vectors at a time, so that V sums run beside one another.
+template <class T, class F>
+HWY_INLINE void for_lanes(size_t lanes, F f) {
+  constexpr size_t N = hn::MaxLanes(hn::ScalableTag<T>());
+  size_t l = 0;
+  for (; l + 4 * N <= lanes; l += 4 * N) f(std::integral_constant<size_t, 4>(), l);
+  for (; l + 2 * N <= lanes; l += 2 * N) f(std::integral_constant<size_t, 2>(), l);
+  for (; l < lanes; l += N) f(std::integral_constant<size_t, 1>(), l);
+}
+
+template <class T, size_t V>
+HWY_INLINE void normalise_group(const NormForward<T>& p, size_t group, size_t lane) {
+  const hn::ScalableTag<T> d;
+  const size_t L = p.lanes, N = hn::Lanes(d);
+  using Vec = hn::Vec<decltype(d)>;
+  const Vec one = Const(d, 1);
+  const Vec scale =
+      hn::Div(one, hn::Set(d, static_cast<T>(p.shape.pixels * (p.shape.channels / p.shape.groups))));
+  Vec mean[V], inverse[V];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < V; ++v) mean[v] = inverse[v] = hn::Zero(d);
+  for_rows(p.shape, group, [&](size_t r, size_t) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < V; ++v) mean[v] = hn::Add(mean[v], hn::Load(d, p.x + r * L + lane + v * N));
+  });
+#pragma GCC unroll 4
+  for (size_t v = 0; v < V; ++v) mean[v] = hn::Mul(mean[v], scale);
+  for_rows(p.shape, group, [&](size_t r, size_t) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < V; ++v) {
+      const Vec c = hn::Sub(hn::Load(d, p.x + r * L + lane + v * N), mean[v]);
+      inverse[v] = Fma(c, c, inverse[v]);
+    }
+  });
+#pragma GCC unroll 4
+  for (size_t v = 0; v < V; ++v) {
+    inverse[v] = hn::Div(one, hn::Sqrt(Fma(inverse[v], scale, Const(d, kEpsilon))));
+    hn::Store(inverse[v], d, p.inverse + group * L + lane + v * N);
+  }
+  for_rows(p.shape, group, [&](size_t r, size_t channel) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < V; ++v) {
+      const size_t at = r * L + lane + v * N;
+      const Vec n = hn::Mul(hn::Sub(hn::Load(d, p.x + at), mean[v]), inverse[v]);
+      if (p.normalised) hn::Store(n, d, p.normalised + at);
+      const Vec gain = hn::Add(one, film(d, p, p.gain, channel, lane + v * N));
+      hn::Store(Fma(n, gain, film(d, p, p.shift, channel, lane + v * N)), d, p.y + at);
+    }
+  });
+}
+
 template <class T>
 HWY_INLINE void normalise_any(const NormForward<T>& p) {
-  const hn::ScalableTag<T> d;
-  const size_t L = p.lanes;
-  const auto one = Const(d, 1);
-  const auto scale =
-      hn::Div(one, hn::Set(d, static_cast<T>(p.shape.pixels * (p.shape.channels / p.shape.groups))));
   for (size_t g = 0; g < p.shape.groups; ++g) {
-    for (size_t l = 0; l < L; l += hn::Lanes(d)) {
-      auto mean = hn::Zero(d), squares = hn::Zero(d);
-      for_rows(p.shape, g, [&](size_t r, size_t) { mean = hn::Add(mean, hn::Load(d, p.x + r * L + l)); });
-      mean = hn::Mul(mean, scale);
-      for_rows(p.shape, g, [&](size_t r, size_t) {
-        const auto c = hn::Sub(hn::Load(d, p.x + r * L + l), mean);
-        squares = Fma(c, c, squares);
-      });
-      const auto inverse = hn::Div(one, hn::Sqrt(Fma(squares, scale, Const(d, kEpsilon))));
-      hn::Store(inverse, d, p.inverse + g * L + l);
-      for_rows(p.shape, g, [&](size_t r, size_t channel) {
-        const auto n = hn::Mul(hn::Sub(hn::Load(d, p.x + r * L + l), mean), inverse);
-        if (p.normalised) hn::Store(n, d, p.normalised + r * L + l);
-        const auto gain = hn::Add(one, film(d, p, p.gain, channel, l));
-        hn::Store(Fma(n, gain, film(d, p, p.shift, channel, l)), d, p.y + r * L + l);
-      });
-    }
+    for_lanes<T>(p.lanes,
+                 [&](auto vectors, size_t l) { normalise_group<T, decltype(vectors)::value>(p, g, l); });
   }
+}
+
+template <class T, size_t V>
+HWY_INLINE void derivative_group(const NormDerivative<T>& p, size_t group, size_t lane) {
+  const hn::ScalableTag<T> d;
+  const size_t L = p.lanes, N = hn::Lanes(d);
+  using Vec = hn::Vec<decltype(d)>;
+  const Vec one = Const(d, 1);
+  const Vec scale =
+      hn::Div(one, hn::Set(d, static_cast<T>(p.shape.pixels * (p.shape.channels / p.shape.groups))));
+  const auto gain = [&](size_t channel, size_t l) { return hn::Add(one, film(d, p, p.gain, channel, l)); };
+  const auto arriving = [&](size_t r, size_t channel, size_t l) {
+    const Vec e = hn::Load(d, p.d + r * p.stride + l);
+    return p.gain_after ? e : hn::Mul(e, gain(channel, l));
+  };
+  Vec mean[V], product[V], inverse[V];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < V; ++v) {
+    mean[v] = product[v] = hn::Zero(d);
+    inverse[v] = hn::Load(d, p.inverse + group * L + lane + v * N);
+  }
+  for_rows(p.shape, group, [&](size_t r, size_t channel) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < V; ++v) {
+      const Vec e = arriving(r, channel, lane + v * N);
+      mean[v] = hn::Add(mean[v], e);
+      product[v] = Fma(e, hn::Load(d, p.normalised + r * L + lane + v * N), product[v]);
+    }
+  });
+#pragma GCC unroll 4
+  for (size_t v = 0; v < V; ++v) {
+    mean[v] = hn::Mul(mean[v], scale);
+    product[v] = hn::Mul(product[v], scale);
+  }
+  for_rows(p.shape, group, [&](size_t r, size_t channel) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < V; ++v) {
+      const size_t l = lane + v * N;
+      const Vec centred = hn::Sub(arriving(r, channel, l), mean[v]);
+      Vec out = hn::Mul(inverse[v], NegFma(hn::Load(d, p.normalised + r * L + l), product[v], centred));
+      if (p.gain_after) out = hn::Mul(out, gain(channel, l));
+      T* to = p.out + r * p.stride + l;
+      hn::Store(p.accumulate ? hn::Add(hn::Load(d, to), out) : out, d, to);
+    }
+  });
 }
 
 template <class T>
 HWY_INLINE void derivative_any(const NormDerivative<T>& p) {
-  const hn::ScalableTag<T> d;
-  const size_t L = p.lanes;
-  const auto one = Const(d, 1);
-  const auto scale =
-      hn::Div(one, hn::Set(d, static_cast<T>(p.shape.pixels * (p.shape.channels / p.shape.groups))));
   for (size_t g = 0; g < p.shape.groups; ++g) {
-    for (size_t l = 0; l < L; l += hn::Lanes(d)) {
-      const auto gain = [&](size_t channel) { return hn::Add(one, film(d, p, p.gain, channel, l)); };
-      const auto arriving = [&](size_t r, size_t channel) {
-        const auto e = hn::Load(d, p.d + r * p.stride + l);
-        return p.gain_after ? e : hn::Mul(e, gain(channel));
-      };
-      auto mean = hn::Zero(d), product = hn::Zero(d);
-      for_rows(p.shape, g, [&](size_t r, size_t channel) {
-        const auto e = arriving(r, channel);
-        mean = hn::Add(mean, e);
-        product = Fma(e, hn::Load(d, p.normalised + r * L + l), product);
-      });
-      mean = hn::Mul(mean, scale);
-      product = hn::Mul(product, scale);
-      const auto inverse = hn::Load(d, p.inverse + g * L + l);
-      for_rows(p.shape, g, [&](size_t r, size_t channel) {
-        const auto centred = hn::Sub(arriving(r, channel), mean);
-        auto out = hn::Mul(inverse, NegFma(hn::Load(d, p.normalised + r * L + l), product, centred));
-        if (p.gain_after) out = hn::Mul(out, gain(channel));
-        T* to = p.out + r * p.stride + l;
-        hn::Store(p.accumulate ? hn::Add(hn::Load(d, to), out) : out, d, to);
-      });
-    }
+    for_lanes<T>(p.lanes,
+                 [&](auto vectors, size_t l) { derivative_group<T, decltype(vectors)::value>(p, g, l); });
   }
 }
 
