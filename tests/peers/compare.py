@@ -4,14 +4,16 @@
 The other libraries are timed by scripts of their own that take case names and prints one JSON object a line with the
 keys case, peer, rate and unit (as sde-bench does for ours). Only ratios taken in one run mean anything: machines drift.
 
-usage: compare.py --script SCRIPT [--script SCRIPT ...] [--python PYTHON] [--bin DIR] [--rounds N] [--core N] [CASE ...]
+usage: compare.py --script SCRIPT [--script SCRIPT ...] [--suite SUITE] [--python PYTHON] [--bin DIR] [--rounds N] [--core N] [CASE ...]
 """
 import argparse
 import collections
 import json
 import subprocess
 
-CASES = ["normals", "ou_em", "gbm_milstein", "heston_em", "lorenz_em"]
+# By suite of sde-bench. The other scripts take the names, but for training the width alone, and report that width alone.
+CASES = {"throughput": ["normals", "ou_em", "gbm_milstein", "heston_em", "lorenz_em"],
+         "training": ["train_64", "train_128", "train_256"]}
 
 
 def lines_of_json(text):
@@ -23,6 +25,7 @@ def lines_of_json(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--script", required=True, action="append", help="program that times the others; repeatable")
+    parser.add_argument("--suite", default="throughput", choices=CASES, help="suite of sde-bench that holds the cases")
     parser.add_argument("--python", default="python3", help="interpreter that has the others installed")
     parser.add_argument("--bin", default="build/release/bin", help="where sde-bench is")
     parser.add_argument("--rounds", type=int, default=2, help="runs of both; the best of each counts")
@@ -32,19 +35,20 @@ def main():
     pin = ["taskset", "-c", args.core]
     rates = collections.defaultdict(dict)  # case -> who -> rate
     for _ in range(args.rounds):
-        for case in args.cases or CASES:
-            ours = subprocess.run(pin + [f"{args.bin}/sde-bench", "throughput", case, "-j", "1", "--json"],
+        for case in args.cases or CASES[args.suite]:
+            width = case.rpartition("_")[2] if args.suite == "training" else None
+            ours = subprocess.run(pin + [f"{args.bin}/sde-bench", args.suite, case, "-j", "1", "--json"],
                                   check=True, capture_output=True, text=True)
             for run in json.loads(ours.stdout)["runs"]:
                 rates[case]["sdetools"] = max(run["value"], rates[case].get("sdetools", 0))
             for script in args.script:
-                theirs = subprocess.run(pin + [args.python, script, case], capture_output=True, text=True)
+                theirs = subprocess.run(pin + [args.python, script, width or case], capture_output=True, text=True)
                 for run in lines_of_json(theirs.stdout):
-                    if "rate" in run and run["case"] == case:
+                    if "rate" in run and (width or run["case"] == case):
                         rates[case][run["peer"]] = max(run["rate"], rates[case].get(run["peer"], 0))
     for case, who in rates.items():
         mine = who.pop("sdetools")
-        print(f"{case}: sdetools {mine / 1e6:.1f} M/s")
+        print(f"{case}: sdetools {mine / 1e6:.3g} M/s")
         for peer, rate in sorted(who.items(), key=lambda item: -item[1]):
             print(f"    {peer:<32} {rate / 1e6:9.2f} M/s   sdetools is {mine / rate:6.2f} times as fast")
 
