@@ -30,6 +30,10 @@ std::size_t Network::memory_bytes(std::size_t lanes) const {
   return Frame<float>(*this, chunk_lanes(tangents, lanes), tangents, true, false).memory() * sizeof(float);
 }
 
+std::size_t Network::tape_bytes(std::size_t lanes) const {
+  return Frame<float>(*this, lanes, 0, true, true).memory() * sizeof(float);
+}
+
 template <class T, class Before, class After>
 static void for_chunks(const Network& network, const T* theta, Time<T> t, BlockView<const T> x,
                        std::size_t tangents, Workspace<T>& workspace, Before before, After after) {

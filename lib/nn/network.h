@@ -74,6 +74,8 @@ class Network {
 
   // Of the f32 workspace for blocks of `lanes`, with tangents.
   std::size_t memory_bytes(std::size_t lanes) const;
+  // Of an f32 tape of `lanes`.
+  std::size_t tape_bytes(std::size_t lanes) const;
 
   // theta from N(0, deviation^2), a pure function of (seed, parameter, element). The last layer starts at
   // zero, so that an untrained network is zero.

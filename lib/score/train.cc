@@ -2,6 +2,7 @@
 
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
@@ -23,10 +24,11 @@ namespace {
 // order.
 constexpr std::size_t kGroup = 256;
 // Networks whose evaluation is long get smaller groups, so that more threads have work; no more than so many.
-constexpr std::size_t kSmallGroup = nn::kTapeLanes, kMostGroups = 64;
+constexpr std::size_t kSmallGroup = 32, kMostGroups = 64;
 constexpr double kLongFlops = 1e6;
 constexpr std::uint64_t kCurvePoints = 200, kCurveSpacing = 10;  // at most so many, at least so far apart
 constexpr double kDiverged = 100;                                // times the loss of the first step, or 1
+constexpr std::size_t kFloorRows = 8192;                         // of images
 constexpr std::size_t kValidationDraws = 4096, kCurveDraws = 1024;
 
 void check(const TrainOptions& o) {
@@ -205,26 +207,28 @@ double Trainer::validation_loss(std::size_t draws) const {
   return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(count * lanes);
 }
 
+// Of the rows of images every so-manieth: their covariance is a large matrix, and some thousand rows fix it.
 double Trainer::loss_floor() const {
   const auto D = static_cast<Eigen::Index>(dimension_);
-  Eigen::VectorXd mean = Eigen::VectorXd::Zero(D);
-  Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(D, D);
-  const double n = static_cast<double>(rows_.size());
-  for (const std::uint32_t k : rows_) {
-    mean += Eigen::Map<const Eigen::VectorXf>(data_.data() + k * dimension_, D).cast<double>() / n;
+  const std::size_t every = dimension_ > 64 ? std::max<std::size_t>(1, rows_.size() / kFloorRows) : 1;
+  const std::size_t count = (rows_.size() + every - 1) / every;
+  Eigen::MatrixXd x(D, static_cast<Eigen::Index>(count));
+  for (std::size_t k = 0; k < count; ++k) {
+    x.col(static_cast<Eigen::Index>(k)) =
+        Eigen::Map<const Eigen::VectorXf>(data_.data() + rows_[k * every] * dimension_, D).cast<double>();
   }
-  for (const std::uint32_t k : rows_) {
-    const Eigen::VectorXd x =
-        Eigen::Map<const Eigen::VectorXf>(data_.data() + k * dimension_, D).cast<double>() - mean;
-    covariance += x * x.transpose() / n;
-  }
+  x.colwise() -= x.rowwise().mean().eval();
+  const Eigen::MatrixXd covariance = x * x.transpose() / static_cast<double>(count);
   const Eigen::VectorXd values = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(covariance).eigenvalues();
   return loss_.gaussian_floor({values.data(), values.data() + values.size()});
 }
 
 double Trainer::memory_bytes() const {
   const double theta = static_cast<double>(network_.size()) * sizeof(float);
-  return theta * (2 * 4 + static_cast<double>(work_->loss.size())) +
+  const double tapes = static_cast<double>(network_.tape_bytes(nn::kTapeLanes)) *
+                       std::min(static_cast<double>(work_->loss.size()),
+                                static_cast<double>(tbb::this_task_arena::max_concurrency()));
+  return theta * (2 * 4 + static_cast<double>(work_->loss.size())) + tapes +
          static_cast<double>(data_.size()) * sizeof(float);
 }
 

@@ -58,13 +58,48 @@ table_is_shown() {
   done
 }
 
+@test "digits: a U-Net learns what no Gaussian has" {
+  copy digits
+  run -0 make BIN="$SDE_BIN"
+  json '.validation_loss < 0.85 * .loss_floor and .steps == 600 and .rows > 1500' out/train.log
+  nothing_left
+  table_is_shown
+  for picture in samples loss; do
+    is_png out/$picture.png
+  done
+  # The pixels of samples are those of digits: dark corners, bright middles.
+  python '
+import h5py
+with h5py.File("out/samples.h5") as f:
+    x = f["samples/x"][()]
+assert x.shape == (100, 64) and abs(x[:, [0, 7, 56]].mean()) < 1 and 6 < x[:, [27, 28, 35, 36]].mean() < 12'
+}
+
+@test "images in the IDX format become data" {
+  copy digits
+  python '
+import gzip, struct
+with gzip.open("images.gz", "wb") as f:
+    f.write(struct.pack(">HBB3I", 0, 8, 3, 3, 2, 2) + bytes(range(0, 12 * 20, 20)))
+with gzip.open("labels.gz", "wb") as f:
+    f.write(struct.pack(">HBBI", 0, 8, 1, 3) + bytes([2, 0, 1]))'
+  ./idx.py images.gz labels.gz data.h5
+  run -0 sde-bench check data.h5
+  run -0 score-train @train-vp data.h5 -n -o model.h5 --set classes=3
+  assert_output --partial 'to train on'
+}
+
 @test "the data are what the Debian packages hold" {
+  digits=/usr/lib/python3/dist-packages/sklearn/datasets/data/digits.csv.gz
   [ -f /usr/share/gretl/db/fedstl.idx ] || [ -f /usr/lib/R/library/datasets/data/Rdata.rdx ] ||
-    skip "neither gretl-data nor r-base-core is installed"
+    [ -f "$digits" ] || skip "none of gretl-data, r-base-core and python3-sklearn is installed"
   if [ -f /usr/share/gretl/db/fedstl.idx ]; then
     "$SDE_ROOT/examples/tbill/extract.py" | cmp - "$SDE_ROOT/examples/tbill/tb3ms.csv"
   fi
   if [ -f /usr/lib/R/library/datasets/data/Rdata.rdx ]; then
     "$SDE_ROOT/examples/geyser/extract.py" | cmp - "$SDE_ROOT/examples/geyser/faithful.csv"
+  fi
+  if [ -f "$digits" ]; then
+    "$SDE_ROOT/examples/digits/extract.py" | cmp - "$SDE_ROOT/examples/digits/digits.csv"
   fi
 }

@@ -133,5 +133,11 @@ EOF
   sde-bench throughput ou_em --json >throughput.json
   json '.kind == "bench" and .suite == "throughput" and (.runs | length) >= 1 and all(.runs[]; .value > 0 and has("unit"))' throughput.json
   run -2 sde-bench throughput no_such_case
+  sde-bench training train_64 layer_64 convolution_8x8_32 --set repeats=1 --json >training.json
+  json '(.runs | length) == 7 and all(.runs[]; .value > 0)
+    and all(.runs[] | select(.unit == "GFLOP/s"); .share > 0.02 and .share < 2 and .peak > 1)' training.json
+  run -0 sde-bench training -n
+  assert_output --partial 'unet_28'
+  run -2 sde-bench training no_such_case
   run -2 sde-bench no_such_suite
 }

@@ -339,6 +339,8 @@ TEST(Network, RefusesWhatIsNoNetwork) {
                  o.hidden = {8, 16};
                }),
                Error);
+  EXPECT_THROW(make([](auto& o) { o.image = {1, 1, 2}; }), Error);
+  EXPECT_THROW(make([](auto& o) { o.blocks = 2; }), Error);
   const auto unet = [](std::vector<std::size_t> image, std::vector<std::size_t> hidden) {
     NetworkOptions o;
     o.type = NetworkType::unet;

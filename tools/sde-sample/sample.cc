@@ -59,10 +59,16 @@ void SampleSink::add_images(cli::Figure& figure) const {
   for (std::size_t k = 0; k < n * D; ++k) {
     grey[k / D * H * W + k % (H * W)] += shown_[k] / static_cast<double>(C);
   }
-  std::vector<double> values(width * height, n ? *std::min_element(grey.begin(), grey.end()) : 0);
+  // From the darkest to the brightest pixel but for one in two hundred at either end.
+  std::vector<double> sorted = grey;
+  std::sort(sorted.begin(), sorted.end());
+  const std::size_t apart = sorted.size() / 200;
+  const double low = n ? sorted[apart] : 0, high = n ? sorted[sorted.size() - 1 - apart] : 1;
+  std::vector<double> values(width * height, low);
   for (std::size_t k = 0; k < grey.size(); ++k) {
     const std::size_t image = k / (H * W), y = k / W % H, x = k % W;
-    values[(image / kLine * (H + 1) + y) * width + image % kLine * (W + 1) + x] = grey[k];
+    values[(image / kLine * (H + 1) + y) * width + image % kLine * (W + 1) + x] =
+        std::clamp(grey[k], low, high);
   }
   cli::Panel panel;
   panel.bare = true;
