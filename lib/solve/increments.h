@@ -24,8 +24,9 @@ struct PathCoupling {
 // time) has the same normals, scaled.
 class Increments {
  public:
+  // `steps`: how many there are, so that no more are drawn ahead.
   Increments(std::uint64_t seed, std::size_t noises, double base, BrownianNeeds needs, AreaLaw law,
-             std::size_t lanes, PathCoupling coupling = {})
+             std::size_t lanes, PathCoupling coupling = {}, std::uint64_t steps = GridOptions{}.steps)
       : needs_(needs),
         base_(base),
         noises_(noises),
@@ -34,6 +35,7 @@ class Increments {
         grid_({.seed = seed,
                .noises = noises,
                .step = base,
+               .steps = steps,
                .space_time = needs.space_time || needs.levy_area}),
         reader_(grid_, 0, lanes) {
     if (needs.levy_area) {

@@ -95,3 +95,46 @@ for name in a["statistics"]:
   fails_with 2 sde-simulate ou.json -o a.h5 --stats median
   assert_output --partial 'median'
 }
+
+@test "paths are added until the error asked for is reached" {
+  sde-simulate @gbm --method exact --save 1 --expect 's' --expect 'max(s-100,0)' --target-stderr 0.1 --json >out.json
+  json '.target_reached and .expect.s.stderr <= 0.1 and .expect.s.stderr > 0.08 and .expect["max(s-100,0)"].stderr <= 0.1' out.json
+  json '(.expect.s.value - 105.127109637602 | fabs) < 0.4 and (.paths % 64) == 0' out.json
+  # As one run of as many paths has it.
+  sde-simulate @gbm --method exact --save 1 --expect 's' -N "$(jq .paths out.json)" --json >one.json
+  assert_equal "$(jq .expect.s.value out.json)" "$(jq .expect.s.value one.json)"
+  # Out of reach: the best answer, its error, and what it would take.
+  run --separate-stderr -1 sde-simulate @gbm --method exact --save 1 --expect 's' --target-stderr 1e-3 --max-paths 5000 --json
+  jq -e '(.target_reached | not) and .paths == 5000 and .expect.s.stderr > 0.2' <<<"$output"
+  assert_regex "$stderr" 'the standard error of s is [0-9.]+ after 5000 paths, above the target of 0.001; --max-paths [0-9.e+]+ would reach it'
+  # Statistics over time are stored, trajectories of a number that is not known are not.
+  sde-simulate @gbm --method exact --save 3 --expect s --target-stderr 0.5 -o target.h5
+  python '
+import h5py
+f = h5py.File("target.h5")
+assert "trajectories" not in f and f["statistics/mean"].shape == (3, 1) and f["expect/stderr"][0] <= 0.5'
+}
+
+@test "multilevel Monte Carlo: the price, the rates and the work" {
+  call='exp(-mu*t)*max(s-100,0)'
+  sde-simulate @gbm --expect "$call" --method milstein --target-stderr 0.02 --mlmc --json >out.json
+  json --arg c "$call" '.target_reached and (.expect[$c] | .stderr <= 0.02 and .bias <= 0.02 and
+    (.value - 10.450583572185565 | fabs) < 4 * .stderr + 2 * .bias and (.beta - 2 | fabs) < 0.3 and (.alpha - 1 | fabs) < 0.4)' out.json
+  json '.multilevel | .work_ratio > 10 and (.gamma - 1 | fabs) < 0.3 and
+    (.levels | length > 3 and .[0].steps == 1 and .[1].steps == 2 and .[0].paths > 100 * .[3].paths)' out.json
+  # The steps asked for are the finest, and the bias is theirs.
+  sde-simulate @gbm --expect "$call" --method milstein --target-stderr 0.05 --mlmc --steps 48 --set target.refinement=4 -o out2.json
+  json '.steps == 48 and ([.multilevel.levels[].steps] == [3, 12, 48])' out2.json
+  fails_with 2 sde-simulate @gbm --mlmc
+  assert_output --partial -- '--target-stderr'
+  fails_with 2 sde-simulate @gbm --mlmc --target-stderr 1
+  assert_output --partial -- '--expect'
+  fails_with 2 sde-simulate @gbm --mlmc --target-stderr 1 --expect s --method exact
+  assert_output --partial 'milstein'
+  fails_with 2 sde-simulate @gbm --mlmc --target-stderr 1 --expect s -o paths.h5
+  assert_output --partial 'FILE.json'
+  fails_with 2 sde-simulate @gbm --target-stderr 1 --expect s --shard 0/2
+  assert_output --partial -- '--shard'
+  fails_with 2 sde-simulate @gbm --target-stderr -1 --expect s
+  fails_with 2 sde-simulate @gbm --max-paths 100
+}

@@ -35,6 +35,7 @@ struct Job {
   io::Shard shard;            // ids that are run here: all, without --shard
   bool store = false;         // an output of trajectories or statistics
   bool trajectories = false;  // in it
+  bool fixed_steps = false;   // dt or their number was given
 
   const SdeDocument& document() const { return found.sde; }
 };
@@ -44,5 +45,8 @@ int merge_shards(cli::Context& context, Job& job);
 
 // Runs the ensemble with checkpoints where they are asked for, and reports. Returns the exit status.
 int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial);
+
+// The expectations to a target error by multilevel Monte Carlo. Returns the exit status.
+int run_multilevel(cli::Context& context, const Job& job, const InitialStates& initial);
 
 }  // namespace sde

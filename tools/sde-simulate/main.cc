@@ -65,6 +65,8 @@ cli::ToolInfo describe() {
        "paths, and a price with its error"},
       {"sde-simulate @gbm -N 100000 --expect 'max(x-1,0)' --control auto",
        "the same error from fewer paths, by the exact mean of x"},
+      {"sde-simulate @gbm --expect 'exp(-mu*t)*max(s-100,0)' --target-stderr 0.02 --mlmc",
+       "a price to an error, by multilevel Monte Carlo"},
       {"sde-simulate @ou -N 1e6 --shard 3/10 -o part3.h5 --checkpoint-every 600",
        "one of ten batch jobs; after a signal or a crash the same with --resume"},
       {"sde-simulate --merge part*.h5 -o ou.h5", "all of them, to the bits of one run"},
@@ -126,6 +128,14 @@ cli::ToolInfo describe() {
             "independent scrambles of Sobol points, of which paths are a power of two times as many")
       .value_name("N")
       .default_text("32");
+  o.number("target-stderr", "/target/stderr",
+           "add paths until the expectations have no larger standard error; --paths is the first batch")
+      .value_name("ERROR");
+  o.integer("max-paths", "/target/max_paths", "no more paths than this for --target-stderr")
+      .value_name("N")
+      .default_text("1e9");
+  o.flag("mlmc", "/target/multilevel",
+         "reach the target by multilevel Monte Carlo; without --dt or --steps to a bias no larger than it");
   o.integer("path-id", "", "replay the path of this id alone, with the bits it has among all")
       .value_name("ID");
   o.choice("print-sde", "", {"ito", "stratonovich", "lamperti"},
@@ -137,6 +147,37 @@ cli::ToolInfo describe() {
       .value_name("NAME=VALUE")
       .existing();
   return info;
+}
+
+void check_target(const cli::Context& context, const Job& job) {
+  const SimulateOptions& options = job.options;
+  const auto& has = [&](const char* name) { return context.values().has(name); };
+  if (!options.target.stderr_) {
+    if (options.target.multilevel)
+      fail(Status::usage, "--mlmc: needs the error to reach; add --target-stderr ERROR");
+    if (has("max-paths")) fail(Status::usage, "--max-paths: is for --target-stderr; add it, or use --paths");
+    return;
+  }
+  if (options.expect.empty())
+    fail(Status::usage, "--target-stderr: is the error of an expectation; add --expect EXPR");
+  if (context.sharded() || has("path-id"))
+    fail(Status::usage, "--target-stderr: decides on the number of paths from all of them; leave out --{}",
+         context.sharded() ? "shard" : "path-id");
+  if (options.brownian.points != "random")
+    fail(Status::usage, "--points: Sobol points are as many as were asked for; leave out --target-stderr");
+  if (!options.target.multilevel) return;
+  if (options.brownian.antithetic || options.solver.transform != "none")
+    fail(Status::usage, "--{}: has no place beside --mlmc",
+         options.brownian.antithetic ? "antithetic" : "transform");
+  const cli::Output& output = context.output();
+  if (output.given() && output.form != io::OutputForm::json)
+    fail(Status::usage, "{}: multilevel Monte Carlo has expectations alone; use -o FILE.json", output.path);
+  for (const char* name : {"plot", "control", "resume", "checkpoint-every", "rtol", "atol"})
+    if (has(name)) fail(Status::usage, "--{}: has no place beside --mlmc", name);
+  if (job.schedule.adaptive && job.fixed_steps)
+    fail(Status::usage, "/solver/adaptive: multilevel Monte Carlo takes fixed steps");
+  if (options.solver.precision != "f64")
+    fail(Status::usage, "/solver/precision: multilevel Monte Carlo steps in f64");
 }
 
 // Everything but expectations. Shards are merged without where their paths start.
@@ -165,15 +206,19 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   job.stepped = config::locate(context.config(), "", [&] {
     return transformed ? suited(transformed->sde, *job.choice.method) : job.solved;
   });
+  // Levels have one save time, the end, so that nothing but the steps asked for divides the time.
+  if (options.target.multilevel) options.time.save = std::uint64_t{1};
+  job.fixed_steps = options.solver.dt || options.solver.steps;
   job.schedule = config::locate(
       context.config(), "", [&] { return make_schedule(options, job.document(), job.choice.method->name); });
   options.solver.method = job.choice.method->name;
   context.keep(options);
 
+  check_target(context, job);
   const io::OutputForm form = context.output().form;
   const bool draw = !context.plot().empty();
   job.store = context.output().given() && form != io::OutputForm::json;
-  job.trajectories = job.store && options.output.trajectories;
+  job.trajectories = job.store && options.output.trajectories && !options.target.stderr_;
   EnsembleOptions& ensemble = job.ensemble;
   ensemble.method = job.choice.method;
   ensemble.adaptive = job.schedule.adaptive;
@@ -199,6 +244,10 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
                       ensemble.statistics);
   });
 
+  // A first batch of whole groups, so that others can follow.
+  if (options.target.stderr_)
+    options.paths =
+        std::min(options.target.max_paths, (options.paths + kLeafPaths - 1) / kLeafPaths * kLeafPaths);
   job.shard = io::shard_of(options.paths, context.shard().index, context.shard().count, kLeafPaths);
   if (context.values().has("path-id")) {
     const std::int64_t id = context.values().integer("path-id", 0);
@@ -259,6 +308,7 @@ int run(cli::Context& context) {
   }
   // What compression saves is not known before.
   context.check_room(job.options.output.compression > 0 ? bytes / 2 : bytes);
+  if (job.options.target.multilevel) return run_multilevel(context, job, *initial);
   return whole ? run_ensemble(context, job, *initial) : merge_shards(context, job);
 }
 

@@ -122,6 +122,24 @@ struct SimulateOutput {
   bool wants(const std::string& statistic) const;
 };
 
+// How far expectations are to be known.
+struct SimulateTarget {
+  std::optional<double> stderr_;
+  std::uint64_t max_paths = 1'000'000'000;
+  bool multilevel = false;
+  std::uint64_t refinement = 2;
+  std::optional<std::uint64_t> coarsest;  // steps of level 0; absent: 1, or what the steps asked for leave
+
+  template <class V>
+  void visit(V& v) {
+    v("stderr", stderr_);
+    v("max_paths", max_paths);
+    v("multilevel", multilevel);
+    v("refinement", refinement);
+    v("coarsest", coarsest);
+  }
+};
+
 struct SimulateOptions {
   std::optional<std::string> name, description;
   JsonText sde;
@@ -132,6 +150,7 @@ struct SimulateOptions {
   SimulateOutput output;
   std::vector<std::string> expect;
   std::vector<std::string> control;  // "EXPR=MEAN", or "auto"
+  SimulateTarget target;
 
   template <class V>
   void visit(V& v) {
@@ -146,6 +165,7 @@ struct SimulateOptions {
     v("output", output);
     v("expect", expect);
     v("control", control);
+    v("target", target);
   }
 };
 

@@ -490,6 +490,23 @@ int Report::finish(const EnsembleResult& result, double seconds) {
             : fmt::format("on {} of {} paths it has no finite value (over the others its mean is {:.8g})",
                           e.undefined, result.ok + result.absorbed, e.moments.mean)));
   }
+  if (options_.target.stderr_) {
+    bool reached = true;
+    for (std::size_t k = 0; k < result.expect.size(); ++k) {
+      const double error = result.expect[k].standard_error, target = *options_.target.stderr_;
+      if (error <= target) continue;
+      reached = false;
+      if (!std::isfinite(error)) continue;
+      const double ratio = error / target;
+      context_.warn(fmt::format(
+          "the standard error of {} is {:.3g} after {} paths, above the target of {:g}; --max-paths {:.3g} "
+          "would reach it",
+          options_.expect[k], error, result.paths, target,
+          1.1 * ratio * ratio * static_cast<double>(result.paths)));
+    }
+    summary.set("/target_reached", reached);
+    if (!reached) status = Status::negative;
+  }
   return context_.finish(summary, text(result, seconds), status);
 }
 

@@ -1,7 +1,9 @@
 // An ensemble run to its end, in one go or from checkpoint to checkpoint.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "checkpoint.h"
 #include "job.h"
@@ -21,6 +23,25 @@ bool run_to_end(cli::Context& context, Ensemble& ensemble, const Ensemble::Sink&
     checkpoint.save(ensemble);
     if (stopped) return false;
   }
+}
+
+// Paths to add for the target, by what the error is now; 0 where it is reached, cannot be, or there is none.
+std::uint64_t more_paths(const SimulateTarget& target, const Ensemble& ensemble) {
+  if (!target.stderr_) return 0;
+  const EnsembleResult result = ensemble.result();
+  double factor = 0;
+  for (const Expectation& e : result.expect) {
+    if (!std::isfinite(e.standard_error)) return 0;
+    factor = std::max(factor, e.standard_error / *target.stderr_);
+  }
+  if (factor <= 1 || result.paths >= target.max_paths) return 0;
+  // A little more than the variance so far asks for, and never much more than it can be trusted for.
+  const auto have = static_cast<double>(result.paths);
+  const double need = std::min(1.02 * factor * factor, 16.0) * have;
+  const double room = static_cast<double>(target.max_paths - result.paths);
+  if (need - have >= room) return target.max_paths - result.paths;
+  const auto more = static_cast<std::uint64_t>(need - have);
+  return std::min(target.max_paths - result.paths, (more / kLeafPaths + 1) * kLeafPaths);
 }
 
 }  // namespace
@@ -44,7 +65,14 @@ int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial) 
       sink = [&](const PathBlock& block) { report.add(to_rows(block, job.shard.first)); };
     if (checkpoint.active()) checkpoint.spool();  // before threads need it
   }
-  if (!run_to_end(context, ensemble, sink, checkpoint)) {
+  bool done = run_to_end(context, ensemble, sink, checkpoint);
+  while (done) {
+    const std::uint64_t more = more_paths(job.options.target, ensemble);
+    if (more == 0) break;
+    ensemble.extend(more);
+    done = run_to_end(context, ensemble, sink, checkpoint);
+  }
+  if (!done) {
     context.check_stopped(checkpoint.active()
                               ? fmt::format("{} holds {} of {} paths; continue with --resume",
                                             checkpoint.path(), ensemble.tally().paths, job.shard.rows)
