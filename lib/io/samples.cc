@@ -122,6 +122,23 @@ void SamplesWriter::nfe(double evaluations) {
   impl_->nfe = evaluations;
 }
 
+void SamplesWriter::shard(const Shard& shard, const SampleShard& made) {
+  if (!impl_->hdf5) fail(Status::bug, "{}: a shard is HDF5", impl_->name());
+  Writer& writer = *impl_->hdf5;
+  write_shard(writer, shard);
+  writer.attribute("/shard", "evaluations", made.evaluations);
+  writer.attribute("/shard", "model", made.model);
+  writer.attribute("/shard", "sampler", made.sampler);
+  writer.write("/shard/grid", made.grid, {made.grid.size()}, {"time"});
+}
+
+SampleShard read_sample_shard(const Reader& reader) {
+  const auto evaluations = reader.attribute<std::uint64_t>("/shard", "evaluations");
+  if (evaluations.size() != 1) reader.refuse("/shard", "@evaluations must be one number");
+  return {reader.text_attribute("/shard", "model"), reader.text_attribute("/shard", "sampler"),
+          evaluations[0], reader.read<double>("/shard/grid", {kAny})};
+}
+
 void SamplesWriter::finish() {
   const SamplesLayout& l = impl_->layout;
   if (!impl_->coverage.complete(l.n) || (!l.grid.empty() && !impl_->trajectories.complete(l.n))) {

@@ -10,6 +10,7 @@
 #include "io/format.h"
 #include "io/hdf5.h"
 #include "io/provenance.h"
+#include "io/shard.h"
 
 namespace sde::io {
 
@@ -20,6 +21,14 @@ struct SamplesLayout {
   Element element = Element::f64;  // or f32
   int deflate = 0;
 };
+
+// What samples of a shard do not tell themselves.
+struct SampleShard {
+  std::string model, sampler;
+  std::uint64_t evaluations = 0;  // of the score, by all samples
+  std::vector<double> grid;       // of the sampler
+};
+SampleShard read_sample_shard(const Reader& reader);
 
 // Streams; rows in any order. Not for several threads at a time.
 class SamplesWriter {
@@ -35,6 +44,8 @@ class SamplesWriter {
   // [rows][T][D], the states on the grid. HDF5 only.
   void write_trajectory(std::uint64_t first, std::span<const double> x);
   void nfe(double evaluations);  // network evaluations a sample: @nfe
+  // Marks the file as a shard, with what the summary of the whole needs. HDF5 only.
+  void shard(const Shard& shard, const SampleShard& made);
   void finish();
 
  private:

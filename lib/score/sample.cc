@@ -55,7 +55,7 @@ struct Finished {
 SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
                     std::uint64_t first_id, const std::function<void(const SampleBlock&)>& sink,
                     const Hooks& hooks, const SampleStart* start) {
-  if (first_id % kSampleBlock) fail(Status::bug, "samples start at id {}, inside a block", first_id);
+  if (first_id % kLeafPaths) fail(Status::bug, "samples start at id {}, inside a leaf", first_id);
   if (options.samples < 1) fail(Status::usage, "/samples: must be at least 1 (got 0)");
   const Sampler sampler(model, options);
   const std::size_t D = model->dimension();

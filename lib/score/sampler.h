@@ -210,7 +210,7 @@ struct SampleStart {
 
 inline constexpr std::size_t kSampleBlock = 256;
 
-// Samples first_id ... first_id + samples - 1 (first_id a multiple of kSampleBlock), handed to `sink` in
+// Samples first_id ... first_id + samples - 1 (first_id a multiple of kLeafPaths), handed to `sink` in
 // order of id, one call at a time. A sample is a function of (model, options, seed, id) alone.
 SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
                     std::uint64_t first_id, const std::function<void(const SampleBlock&)>& sink,

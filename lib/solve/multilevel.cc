@@ -84,7 +84,7 @@ class Run {
         initial_(initial),
         options_(options),
         hooks_(hooks),
-        stepper_(make_stepper(sde, *options.method)),
+        stepper_(make_stepper(sde, *options.method, false, Precision::f64, options.tuning)),
         domains_(needs_domains(sde.domains)),
         count_(options.expect.size()) {
     const MethodFamily family = options.method->family;

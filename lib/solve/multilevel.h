@@ -19,6 +19,7 @@ struct MultilevelOptions {
   const Method* method = nullptr;
   double start = 0, end = 1;
   std::uint64_t seed = 0;
+  MethodOptions tuning;
   AreaLaw areas = AreaLaw::foster;
   std::vector<expr::Expr> expect;  // of the final state, the parameters and t
   double target = 0;               // standard error of every expectation

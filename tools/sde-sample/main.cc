@@ -30,6 +30,8 @@ cli::ToolInfo describe() {
        "the probability flow of a known score"},
       {"sde-sample model.h5 --sampler dpmpp_2m --steps 20 --grid karras --grid print",
        "the times of the steps, and the noise at each"},
+      {"sde-sample model.h5 -N 1e6 --shard 3/10 -o part3.h5",
+       "one of ten jobs; sde-sample --merge part*.h5 -o samples.h5 joins them"},
       {"sde-sample model.h5 --sampler rk45 --rtol 1e-4 --format csv -o -",
        "adaptive steps; a table on standard output"},
   };
@@ -51,6 +53,7 @@ cli::ToolInfo describe() {
   info.schema = "sample";
   info.model_key = "/model";
   info.model_kinds = {config::DocumentKind::score, config::DocumentKind::sde};
+  info.shards = true;
   std::vector<std::string> grids, predictors, correctors;
   for (const auto& [name, value] : enum_names(GridType{})) grids.emplace_back(name);
   for (const auto& [name, value] : enum_names(Predictor{})) predictors.emplace_back(name);
@@ -89,6 +92,7 @@ cli::ToolInfo describe() {
 }
 
 int run(cli::Context& context) {
+  if (!context.merge().files.empty()) return merge_samples(context);
   const config::Json& json = context.config().json();
   const bool is_sde =
       json.contains("model") && config::document_kind(json["model"]) == config::DocumentKind::sde;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "cli/plot.h"
 
@@ -23,15 +24,26 @@ double output_bytes(std::uint64_t n, std::size_t dimension) {
   return static_cast<double>(n) * 8.0 * static_cast<double>(dimension + 1) + 20e3;
 }
 
-SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, std::uint64_t n,
+io::Shard samples_of(const cli::Context& context, std::uint64_t samples) {
+  if (context.sharded() && context.output().given() && context.output().form != io::OutputForm::hdf5) {
+    fail(Status::usage, "{}: a shard is HDF5, for --merge; CSV and JSON are made of the whole",
+         context.output().path);
+  }
+  if (context.sharded() && !context.plot().empty()) {
+    fail(Status::usage, "--plot: draws the whole; give it to --merge, not to a shard");
+  }
+  return io::shard_of(samples, context.shard().index, context.shard().count, kLeafPaths);
+}
+
+SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, const io::Shard& shard,
                        std::vector<double> grid)
-    : context_(context), columns_(std::move(columns)) {
+    : context_(context), columns_(std::move(columns)), shard_(shard) {
   if (!grid.empty() && !stores(context)) {
     fail(Status::usage, "--trajectory: trajectories are stored; give -o FILE");
   }
   if (!stores(context)) return;
   io::SamplesLayout layout;
-  layout.n = n;
+  layout.n = shard.rows;
   layout.columns = columns_;
   layout.grid = std::move(grid);
   writer_ = std::make_unique<io::SamplesWriter>(context.output().path, context.output().form, layout,
@@ -40,8 +52,12 @@ SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, 
 
 void SampleSink::add(std::uint64_t first, std::span<const double> values,
                      std::span<const double> trajectory) {
-  if (writer_) writer_->write(first, values);
-  if (writer_ && !trajectory.empty()) writer_->write_trajectory(first, trajectory);
+  if (writer_) {
+    std::vector<std::uint64_t> ids(values.size() / columns_.size());
+    std::iota(ids.begin(), ids.end(), first);
+    writer_->write(first - shard_.first, values, ids);
+    if (!trajectory.empty()) writer_->write_trajectory(first - shard_.first, trajectory);
+  }
   const std::size_t room = kShown * columns_.size() - shown_.size();
   if (context_.plot().empty() || !room) return;
   shown_.insert(shown_.end(), values.begin(),
@@ -115,6 +131,7 @@ int SampleSink::finish(const SampleSummary& made) {
   const double nfe = made.n ? static_cast<double>(made.evaluations) / static_cast<double>(made.n) : 0;
   if (writer_) {
     writer_->nfe(nfe);
+    if (context_.sharded()) writer_->shard(shard_, {made.model, made.sampler, made.evaluations, made.grid});
     writer_->finish();
   }
   if (!context_.plot().empty()) draw(made.model);
@@ -130,6 +147,10 @@ int SampleSink::finish(const SampleSummary& made) {
     summary.set("/nfe", made.evaluations / made.n);
   } else {
     summary.set("/nfe", nfe);
+  }
+  if (context_.sharded()) {
+    summary.set("/shard/index", shard_.index).set("/shard/count", shard_.count);
+    summary.set("/shard/first", shard_.first).set("/shard/total", shard_.total);
   }
   summary.set("/evaluations", made.evaluations).set("/seconds", made.seconds);
   summary.set("/sampler", made.sampler).set("/mean", mean).set("/std", deviation).set("/grid", made.grid);

@@ -16,6 +16,11 @@ namespace sde {
 
 int sample_score(cli::Context& context);
 int sample_sde(cli::Context& context);
+int merge_samples(cli::Context& context);  // of --merge
+
+// The samples that are drawn here: all, or those of --shard; refuses an output or a picture that a shard
+// cannot have.
+io::Shard samples_of(const cli::Context& context, std::uint64_t samples);
 
 // What is known when all samples are made.
 struct SampleSummary {
@@ -32,7 +37,7 @@ struct SampleSummary {
 class SampleSink {
  public:
   // With the times of the grid, trajectories are written too.
-  SampleSink(cli::Context& context, std::vector<std::string> columns, std::uint64_t n,
+  SampleSink(cli::Context& context, std::vector<std::string> columns, const io::Shard& shard,
              std::vector<double> grid = {});
 
   // [samples][D] and [samples][T][D] (or nothing) from id `first` on; one call at a time.
@@ -47,6 +52,7 @@ class SampleSink {
 
   cli::Context& context_;
   std::vector<std::string> columns_;
+  io::Shard shard_;
   std::unique_ptr<io::SamplesWriter> writer_;
   std::vector<double> shown_;
   std::vector<std::size_t> image_;

@@ -58,22 +58,22 @@ int sample_score(cli::Context& context) {
   const std::optional<std::uint64_t> evaluations = sampler.evaluations();
   options = sampler.options();
   context.keep(options);
+  const io::Shard shard = samples_of(context, options.samples);
   if (print) return print_grid(context, sampler, found.model->process());
   if (context.dry_run()) {
     config::Plan plan;
-    plan.paths = options.samples;
+    plan.paths = shard.rows;
     plan.steps = options.steps.value_or(0);
     plan.memory_bytes = sampling_memory(*found.model, static_cast<unsigned>(context.threads()));
     plan.output_bytes =
-        stores(context) ? output_bytes(options.samples, D * (1 + (options.trajectory ? T : 0))) : 0;
+        stores(context) ? output_bytes(shard.rows, D * (1 + (options.trajectory ? T : 0))) : 0;
     plan.more = {{"sampler", fmt::format("{} ({})", traits.name, traits.summary)}};
     if (evaluations)
       plan.more.emplace_back("evaluations", fmt::format("{} of the score a sample", *evaluations));
     return context.print_plan(plan);
   }
 
-  SampleSink sink(context, found.columns, options.samples,
-                  options.trajectory ? sampler.grid() : std::vector<double>());
+  SampleSink sink(context, found.columns, shard, options.trajectory ? sampler.grid() : std::vector<double>());
   sink.set_image(found.image);
   context.phase("sampling", "samples");
   const auto started = std::chrono::steady_clock::now();
@@ -82,7 +82,12 @@ int sample_score(cli::Context& context) {
     sink.add(block.first_id, std::span(block.values, values),
              std::span(block.trajectory, block.trajectory ? values * T : 0));
   };
-  const SampleResult result = sample(found.model, options, 0, add, context.hooks());
+  SampleOptions part = options;
+  part.samples = shard.rows;
+  SampleResult result;
+  result.grid = sampler.grid();
+  result.moments.resize(D);
+  if (shard.rows > 0) result = sample(found.model, part, shard.first, add, context.hooks());
   if (result.interrupted) context.check_stopped();
   SampleSummary summary{found.name, traits.name,    result.samples, result.non_finite,     result.evaluations,
                         0,          result.moments, result.grid,    found.model->entropy()};

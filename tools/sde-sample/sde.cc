@@ -33,7 +33,9 @@ int sample_sde(cli::Context& context) {
   EnsembleOptions ensemble;
   ensemble.method = choice.method;
   ensemble.adaptive = choice.method->adaptive && !options.steps;
-  ensemble.paths = options.samples;
+  const io::Shard shard = samples_of(context, options.samples);
+  ensemble.paths = shard.rows;
+  ensemble.first_path = shard.first;
   ensemble.seed = context.seed();
   ensemble.statistics.moments = false;
   const std::uint64_t steps = exact || ensemble.adaptive ? 0 : options.steps.value_or(1000);
@@ -45,17 +47,17 @@ int sample_sde(cli::Context& context) {
   const std::size_t D = equation.dimension();
   if (context.dry_run()) {
     config::Plan plan;
-    plan.paths = options.samples;
+    plan.paths = shard.rows;
     plan.steps = steps;
     plan.memory_bytes =
         estimate_memory(grid, solved, ensemble, true, static_cast<unsigned>(context.threads()));
-    plan.output_bytes = stores(context) ? output_bytes(options.samples, D) : 0;
+    plan.output_bytes = stores(context) ? output_bytes(shard.rows, D) : 0;
     plan.more = {{"method", fmt::format("{} ({})", choice.method->name, choice.reason)}};
     return context.print_plan(plan);
   }
   const auto initial =
       config::locate(found.document, found.pointer, [&] { return InitialStates(found.sde); });
-  SampleSink sink(context, equation.states, options.samples);
+  SampleSink sink(context, equation.states, shard);
   std::mutex one_at_a_time;
   context.phase("simulating", steps ? "path-steps" : "paths");
   const auto started = std::chrono::steady_clock::now();

@@ -19,6 +19,7 @@ MultilevelOptions options_of(const Job& job) {
   options.end = job.schedule.grid.end();
   options.seed = job.ensemble.seed;
   options.areas = job.ensemble.areas;
+  options.tuning = job.ensemble.tuning;
   options.expect = job.ensemble.expect;
   options.target = *target.stderr_;
   options.refinement = target.refinement;
