@@ -189,3 +189,34 @@ assert (f64[()].astype(np.float32) == f32[()]).all() and (gz[()] == f32[()]).all
 assert gz.id.get_storage_size() < f32.id.get_storage_size()
 assert h5py.File("f64.h5")["statistics/mean"][()].tobytes() == h5py.File("f32.h5")["statistics/mean"][()].tobytes()'
 }
+
+@test "samples in shards merge to the bits of one run" {
+  write_mixture
+  for model in mixture.json ou.json; do
+    sde-sample $model -N 1000 --steps 20 --seed 3 -o whole.h5 -f --json >whole.json
+    for i in 0 1 2; do sde-sample $model -N 1000 --steps 20 --seed 3 --shard $i/3 -o s$i.h5 -f -q; done
+    sde-sample --merge s1.h5 s0.h5 s2.h5 -o merged.h5 -f --json >merged.json
+    same_run whole.h5 merged.h5
+    for file in whole merged; do jq 'del(.seconds, .threads, .entropy)' $file.json >$file.txt; done
+    diff whole.txt merged.txt
+    sde-sample $model -N 1000 --steps 20 --seed 3 -o whole.csv -f -q
+    sde-sample --merge s1.h5 s0.h5 s2.h5 -o merged.csv -f -q
+    cmp whole.csv merged.csv
+  done
+  # Adaptive steps differ from sample to sample; trajectories come along.
+  sde-sample mixture.json -N 200 --sampler rk45 -o whole.h5 -f --json >whole.json
+  for i in 0 1; do sde-sample mixture.json -N 200 --sampler rk45 --shard $i/2 -o s$i.h5 -f -q; done
+  sde-sample --merge s0.h5 s1.h5 -o merged.h5 -f --json >merged.json
+  same_run whole.h5 merged.h5
+  assert_equal "$(jq .evaluations whole.json)" "$(jq .evaluations merged.json)"
+  sde-sample mixture.json -N 130 --sampler heun --steps 5 --trajectory -o whole.h5 -f -q
+  for i in 0 1; do sde-sample mixture.json -N 130 --sampler heun --steps 5 --trajectory --shard $i/2 -o s$i.h5 -f -q; done
+  sde-sample --merge s0.h5 s1.h5 -o merged.h5 -f -q
+  same_run whole.h5 merged.h5
+  fails_with 65 sde-sample --merge s0.h5 -o merged.h5 -f
+  assert_output --partial 'shard 1 of 2 is missing'
+  fails_with 65 sde-simulate --merge s0.h5 s1.h5 -o merged.h5 -f
+  assert_output --partial 's0.h5'
+  fails_with 2 sde-sample mixture.json --shard 0/2 -o part.csv
+  assert_output --partial 'a shard is HDF5'
+}

@@ -267,6 +267,8 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
 }
 
 int run(cli::Context& context) {
+  if (const config::ShardSet& set = context.merge(); !set.files.empty() && set.kind != "ensemble")
+    fail(Status::bad_data, "{}: holds {}, not an ensemble", set.files.front().path, set.kind);
   config::FoundSde found = config::find_sde(context.config(), "/sde");
   SdeExpressions equation = parse_model(found);
   if (context.values().has("print-sde")) {
