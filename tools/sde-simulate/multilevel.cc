@@ -20,7 +20,9 @@ MultilevelOptions options_of(const Job& job) {
   options.seed = job.ensemble.seed;
   options.areas = job.ensemble.areas;
   options.tuning = job.ensemble.tuning;
-  options.expect = job.ensemble.expect;
+  // Those that were asked for come first.
+  options.expect.assign(job.ensemble.expect.begin(),
+                        job.ensemble.expect.begin() + static_cast<std::ptrdiff_t>(job.options.expect.size()));
   options.target = *target.stderr_;
   options.refinement = target.refinement;
   options.most_paths = target.max_paths;

@@ -492,7 +492,7 @@ int Report::finish(const EnsembleResult& result, double seconds) {
   }
   if (options_.target.stderr_) {
     bool reached = true;
-    for (std::size_t k = 0; k < result.expect.size(); ++k) {
+    for (std::size_t k = 0; k < options_.expect.size(); ++k) {
       const double error = result.expect[k].standard_error, target = *options_.target.stderr_;
       if (error <= target) continue;
       reached = false;

@@ -26,11 +26,14 @@ bool run_to_end(cli::Context& context, Ensemble& ensemble, const Ensemble::Sink&
 }
 
 // Paths to add for the target, by what the error is now; 0 where it is reached, cannot be, or there is none.
-std::uint64_t more_paths(const SimulateTarget& target, const Ensemble& ensemble) {
+std::uint64_t more_paths(const SimulateOptions& options, const Ensemble& ensemble) {
+  const SimulateTarget& target = options.target;
   if (!target.stderr_) return 0;
   const EnsembleResult result = ensemble.result();
   double factor = 0;
-  for (const Expectation& e : result.expect) {
+  // Those that were asked for come first.
+  for (std::size_t k = 0; k < options.expect.size(); ++k) {
+    const Expectation& e = result.expect[k];
     if (!std::isfinite(e.standard_error)) return 0;
     factor = std::max(factor, e.standard_error / *target.stderr_);
   }
@@ -67,7 +70,7 @@ int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial) 
   }
   bool done = run_to_end(context, ensemble, sink, checkpoint);
   while (done) {
-    const std::uint64_t more = more_paths(job.options.target, ensemble);
+    const std::uint64_t more = more_paths(job.options, ensemble);
     if (more == 0) break;
     ensemble.extend(more);
     done = run_to_end(context, ensemble, sink, checkpoint);
