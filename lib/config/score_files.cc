@@ -62,7 +62,8 @@ FoundScore read_trained(const io::Input& input) {
          input.name(), D, file.std.size(), file.columns.size());
   }
   if (file.step == 0) fail(Status::bad_data, "{}: the model is not trained; run score-train", input.name());
-  const nn::Network network(config.train.network, D, D, config.train.classes);
+  const std::size_t outputs = config.train.prediction == Prediction::energy ? 1 : D;
+  const nn::Network network(config.train.network, D, outputs, config.train.classes);
   AlignedVector<float> theta(network.size());
   const bool averaged = !file.ema.empty();
   if (!averaged && config.train.ema > 0) {
@@ -82,8 +83,15 @@ FoundScore read_trained(const io::Input& input) {
     }
   }
   FoundScore found;
-  found.model = std::make_shared<NetworkModel>(make_process(config.train.process), config.train.prediction,
-                                               network, std::move(theta), std::move(standard));
+  if (!file.time_convention.empty() && file.time_convention != kTimeConvention) {
+    fail(Status::bad_data, "{}: /model: counts time as \"{}\", which is not known here (\"{}\" is)",
+         input.name(), file.time_convention, kTimeConvention);
+  }
+  const auto measured = file.state.find("sigma_data");
+  const double sigma_data = measured == file.state.end() ? 1 : measured->second;
+  found.model = std::make_shared<NetworkModel>(make_process(config.train.process),
+                                               network_meaning(config.train, sigma_data), network,
+                                               std::move(theta), std::move(standard));
   found.columns = file.columns;
   found.image = config.train.network.image;
   found.name = input.name();
@@ -153,6 +161,8 @@ io::ModelFile to_model_file(const Trainer& trainer, const std::string& config,
     file.state["best_loss"] = state.best_loss;
     file.state["best_step"] = static_cast<double>(state.best_step);
   }
+  file.time_convention = kTimeConvention;
+  file.state["sigma_data"] = trainer.sigma_data();
   file.state["loss_sum"] = state.loss_sum;
   file.state["loss_count"] = static_cast<double>(state.loss_count);
   return file;

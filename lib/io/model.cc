@@ -60,6 +60,7 @@ void write_model(const std::string& path, const ModelFile& m, const OutputOption
   write_provenance(w, m.provenance);
   if (!m.columns.empty()) w.attribute("/", "columns", m.columns);
   w.write_text("/model/config_json", m.config_json);
+  if (!m.time_convention.empty()) w.attribute("/model", "time_convention", m.time_convention);
   write_arrays(w, "/weights", m.weights);
   write_arrays(w, "/ema", m.ema);
   write_arrays(w, "/optimizer", m.optimizer);
@@ -87,6 +88,9 @@ ModelFile read_model(const Input& input) {
   m.provenance = read_provenance(r);
   if (r.has_attribute("/", "columns")) m.columns = r.texts_attribute("/", "columns");
   m.config_json = r.read_text("/model/config_json");
+  if (r.has_attribute("/model", "time_convention")) {
+    m.time_convention = r.text_attribute("/model", "time_convention");
+  }
   m.weights = read_arrays(r, "/weights");
   m.ema = read_arrays(r, "/ema");
   m.optimizer = read_arrays(r, "/optimizer");

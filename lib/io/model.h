@@ -21,6 +21,7 @@ struct NamedArray {
 // What is empty is not written.
 struct ModelFile {
   std::string config_json;  // /model/config_json: the document that makes the model, as a MODEL is written
+  std::string time_convention;  // /model@time_convention: what the ends of time are, of models that have one
   std::vector<NamedArray> weights;    // /weights/<name>
   std::vector<NamedArray> ema;        // /ema/<name>: same names and shapes as weights
   std::vector<NamedArray> optimizer;  // /optimizer/<name>: "layer0/W/m"

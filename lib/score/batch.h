@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/aligned.h"
+#include "nn/tangent_tape.h"
 #include "nn/tape.h"
 #include "random/stream.h"
+#include "score/consistency.h"
 #include "score/loss.h"
+#include "score/objective.h"
 
 namespace sde {
 
@@ -17,33 +21,69 @@ struct BatchStreams {
 
   Stream drops;  // of labels
   Stream times;
-  std::vector<Stream> noise;  // one for every four columns
+  std::vector<Stream> noise;   // one for every four columns
+  std::vector<Stream> latent;  // the same, of what lies between the ends of an interpolant
+  std::vector<Stream> probes;  // the same, directions of sliced score matching
+  Stream plan;                 // partners drawn from a plan of transport
+};
+
+struct BatchOptions {
+  Objective objective = Objective::denoising;
+  Coupling coupling = Coupling::independent;
+  double regularization = 0.05;  // of Sinkhorn's plans, over the mean cost
+  double label_dropout = 0;
+  const ConsistencyGrid* grid = nullptr;  // consistency, distillation
+  const ScoreModel* teacher = nullptr;    // distillation
 };
 
 // Memory of one thread, for nn::kTapeLanes lanes.
 class NoisedBatch {
  public:
+  // Throws Error(Status::usage) for an objective that the network cannot have.
   NoisedBatch(const nn::Network& network, const NoiseProcess& process, const DenoisingLoss& loss,
-              double label_dropout);
+              const BatchOptions& options);
 
-  // Draws lanes `first` ... of a step: a row of `rows` (into data, [n][D], and labels, [n] or empty) for
-  // each, a time, noise, and whether its label is dropped.
+  // With a coupling by transport, before the draws of lanes first ... first + count: decides which noise goes
+  // with which row.
+  void couple(const BatchStreams& streams, std::uint64_t step, std::uint64_t first, std::size_t count,
+              const BatchData& from);
+
+  // Draws lanes `first` ... of a step: a row for each, a time, noise, and whether its label is dropped.
   void draw(const BatchStreams& streams, std::uint64_t step, std::uint64_t first, std::size_t lanes,
-            const std::vector<float>& data, const std::vector<std::uint32_t>& rows,
-            const std::vector<std::int32_t>& labels);
+            const BatchData& from);
   // The sum over the first `used` lanes of their loss. With `gradient`, adds the gradient of `scale` times
-  // that sum.
-  double loss(const float* theta, std::size_t used, float* gradient, double scale);
+  // that sum. `levels`: of the consistency grid.
+  double loss(const float* theta, std::size_t used, float* gradient, double scale, std::size_t levels = 0);
 
  private:
+  double denoising(const float* theta, std::size_t used, float* gradient, double scale);
+  double energy(const float* theta, std::size_t used, float* gradient, double scale);
+  double matching(const float* theta, std::size_t used, float* gradient, double scale);
+  double consistency(const float* theta, std::size_t used, float* gradient, double scale, std::size_t levels);
+  void teach(std::size_t lanes);
+  BlockView<float> input() { return tangent_ ? tangent_->input() : tape_->input(); }
+  float* time() { return tangent_ ? tangent_->time() : tape_->time(); }
+
   const NoiseProcess& process_;
   const DenoisingLoss& loss_;
-  double label_dropout_;
+  BatchOptions options_;
   std::size_t dimension_, lanes_ = 0;
-  nn::Tape<float> tape_;
-  AlignedVector<double> u_, v_, t_, a_, s_, drop_, unused_;
+  std::optional<nn::Tape<float>> tape_;
+  std::optional<nn::TangentTape<float>> tangent_;  // where derivatives in x are trained
+  AlignedVector<double> u_, v_, t_, a_, s_, drop_, unused_, weight_;
+  std::vector<Conversion> conversion_;  // [lane]
   std::vector<std::int32_t> labels_;
-  StateBlock<float> data_, noise_;
+  StateBlock<float> data_, noise_, latent_, target_, probes_;
+  // Transport: the noise of all lanes from group_first_ on, and the lane whose noise each one takes.
+  std::uint64_t group_first_ = 0;
+  StateBlock<float> group_noise_;
+  AlignedVector<double> group_u_, group_v_;
+  std::vector<std::uint32_t> partner_;
+  // Consistency: noisy states and times of either end, in units of the data's.
+  StateBlock<double> high_, low_, slope_, next_slope_;
+  StateBlock<float> goal_;
+  AlignedVector<double> sigma_high_, sigma_low_, t_high_, t_low_;
+  SdeWorkspace workspace_;
 };
 
 }  // namespace sde

@@ -1,64 +1,151 @@
 #include "score/loss.h"
 
+#include <algorithm>
+#include <boost/math/special_functions/erf.hpp>
 #include <cmath>
+#include <numbers>
+
+#include "base/error.h"
 
 namespace sde {
 
 DenoisingLoss::DenoisingLoss(const NoiseProcess& process, Prediction prediction, Weighting weighting,
-                             TimeSampling sampling)
+                             TimeSampling sampling, const LognormalOptions& lognormal, double sigma_data)
     : process_(process),
       prediction_(prediction),
       weighting_(weighting),
       sampling_(sampling),
-      first_(process.training_cutoff()),
-      mean_rate_(process.importance(first_, kHorizon) / (kHorizon - first_)) {}
+      lognormal_(lognormal),
+      sigma_data_(sigma_data),
+      // Ladders have no noise before their first level; half a step before it bounds what that one stands
+      // for.
+      first_(process.levels() ? 0.5 / static_cast<double>(process.levels()) : process.training_cutoff()),
+      lambda_first_(process.half_log_snr(first_)),
+      lambda_last_(process.half_log_snr(kHorizon)),
+      mean_rate_(2 * (lambda_first_ - lambda_last_) / (process.levels() ? kHorizon : kHorizon - first_)) {
+  if (sampling != TimeSampling::lognormal) return;
+  if (!std::isfinite(lognormal.mean)) {
+    fail(Status::usage, "/lognormal/mean: must be a finite number (got {})", lognormal.mean);
+  }
+  if (!(lognormal.deviation > 0) || !std::isfinite(lognormal.deviation)) {
+    fail(Status::usage, "/lognormal/deviation: must be > 0 (got {})", lognormal.deviation);
+  }
+  const auto probability = [&](double lambda) {
+    return 0.5 * std::erfc((lognormal.mean + lambda) / (lognormal.deviation * std::numbers::sqrt2));
+  };
+  least_ = probability(lambda_first_);
+  most_ = probability(lambda_last_);
+  if (!(most_ - least_ > 1e-6)) {
+    fail(Status::usage,
+         "/lognormal: ln sigma of this process lies between {:.3g} and {:.3g}, where the law has no weight",
+         -lambda_first_, -lambda_last_);
+  }
+}
 
 void DenoisingLoss::times(const double* u, std::size_t n, double* t) const {
   for (std::size_t i = 0; i < n; ++i) {
-    t[i] = sampling_ == TimeSampling::importance ? process_.importance_time(u[i], first_, kHorizon)
-                                                 : first_ + u[i] * (kHorizon - first_);
+    switch (sampling_) {
+      case TimeSampling::uniform:
+        t[i] = process_.levels() ? u[i] : first_ + u[i] * (kHorizon - first_);
+        break;
+      case TimeSampling::importance:
+        t[i] = process_.time_at(lambda_first_ + u[i] * (lambda_last_ - lambda_first_));
+        break;
+      case TimeSampling::lognormal: {
+        const double p = least_ + u[i] * (most_ - least_);
+        const double z = -std::numbers::sqrt2 * boost::math::erfc_inv(2 * p);
+        t[i] = process_.time_at(-(lognormal_.mean + lognormal_.deviation * z));
+      }
+    }
+    t[i] = std::fmin(t[i], kHorizon);
     if (const auto steps = static_cast<double>(process_.levels()); steps > 0) {
-      t[i] = std::ceil(t[i] * steps) / steps;
+      t[i] = std::fmax(std::ceil(t[i] * steps), 1) / steps;
+    } else {
+      t[i] = std::fmax(t[i], first_);
     }
   }
 }
 
-double DenoisingLoss::epsilon_weight(double t, double a, double s) const {
+double DenoisingLoss::rate(double t, double s) const {
+  const auto steps = static_cast<double>(process_.levels());
+  if (steps > 0) {
+    const double from = std::fmax(t - 1 / steps, first_);
+    return steps * process_.importance(from, t) / mean_rate_;
+  }
+  return process_.diffusion_squared(t) / (s * s * mean_rate_);
+}
+
+double DenoisingLoss::epsilon_weight(double t, double s, double sigma, const Conversion& c) const {
   switch (weighting_) {
     case Weighting::likelihood:
-      return process_.diffusion_squared(t) / (s * s * mean_rate_);
+      return rate(t, s);
     case Weighting::uniform:
-      return 1 / std::pow(s * conversion(prediction_, a, s).from_output, 2);
+      return 1 / std::pow(s * c.from_output, 2);
+    case Weighting::edm:
+      return 1 + std::pow(sigma / sigma_data_, 2);
+    case Weighting::min_snr:
+      return std::fmin(1, 5 * sigma * sigma);
     case Weighting::sigma2:
       break;
   }
   return 1;
 }
 
-double DenoisingLoss::weight(double t, double a, double s) const {
-  const double rate = process_.diffusion_squared(t) / (s * s * mean_rate_);
-  if (sampling_ == TimeSampling::importance && weighting_ == Weighting::likelihood) {
-    return std::pow(s * conversion(prediction_, a, s).from_output, 2);
+DenoisingLoss::At DenoisingLoss::at(double t, double a, double s) const {
+  Scales scales{a, s, 0, 0};
+  if (prediction_ == Prediction::flow) {
+    scales.da = process_.drift_factor(t) * a;
+    scales.ds = process_.drift_factor(t) * s + 0.5 * process_.diffusion_squared(t) / s;
   }
-  const double importance = sampling_ == TimeSampling::importance ? 1 / rate : 1;
-  if (weighting_ == Weighting::uniform) return importance;
-  return epsilon_weight(t, a, s) * importance * std::pow(s * conversion(prediction_, a, s).from_output, 2);
+  At out{conversion(prediction_, scales, sigma_data_), 1};
+  const double of_output = std::pow(s * out.conversion.from_output, 2);
+  const bool importance = sampling_ == TimeSampling::importance;
+  if (importance && weighting_ == Weighting::likelihood) {
+    out.weight = of_output;
+  } else if (weighting_ == Weighting::uniform) {
+    out.weight = importance ? 1 / rate(t, s) : 1;
+  } else {
+    out.weight = epsilon_weight(t, s, s / a, out.conversion) * of_output;
+    if (importance) out.weight /= rate(t, s);
+  }
+  return out;
 }
 
 double DenoisingLoss::gaussian_floor(const std::vector<double>& eigenvalues) const {
-  // Midpoints in the importance's own variable, where the integrand is smooth at both ends.
-  constexpr int n = 20000;
-  double sum = 0;
-  for (int i = 0; i < n; ++i) {
-    const double t = process_.importance_time((i + 0.5) / n, first_, kHorizon);
+  const auto floor_at = [&](double t) {
     const double a = process_.signal(t), s = process_.noise(t);
     double floor = 0;
     for (const double value : eigenvalues) {
       floor += a * a * value / (a * a * value + s * s) / static_cast<double>(eigenvalues.size());
     }
-    sum += floor * epsilon_weight(t, a, s) * mean_rate_ * s * s / process_.diffusion_squared(t);
+    // In the units of the loss: its weight over that of an error of epsilon.
+    const At here = at(t, a, s);
+    return floor * here.weight / std::pow(s * here.conversion.from_output, 2);
+  };
+  // Midpoints of u; of uniform times in the importance's own variable, where the integrand is smooth at both
+  // ends.
+  const std::size_t levels = process_.levels();
+  const bool uniform = sampling_ == TimeSampling::uniform;
+  double sum = 0;
+  if (uniform && levels) {
+    for (std::size_t i = 1; i <= levels; ++i) {
+      const double t = static_cast<double>(i) / static_cast<double>(levels);
+      sum += floor_at(t) / static_cast<double>(levels);
+    }
+    return sum;
   }
-  return sum / n;
+  constexpr int n = 20000;
+  for (int i = 0; i < n; ++i) {
+    double u = (i + 0.5) / n, t = 0;
+    if (uniform) {
+      t = process_.importance_time(u, first_, kHorizon);
+      sum += floor_at(t) / rate(t, process_.noise(t)) / n;
+    } else {
+      times(&u, 1, &t);
+      sum += floor_at(t) / n;
+    }
+  }
+  return sum;
 }
 
 }  // namespace sde

@@ -55,9 +55,13 @@ class ScoreModel {
     (void)t, (void)x, (void)out, (void)workspace;
     return false;
   }
+  // Whether the probability flow alone has a meaning: the network learned a velocity between coupled ends, of
+  // which no score follows.
+  virtual bool flow_only() const { return false; }
   // Where the flow through x at time t is at time `to`, for models that know it (consistency models only for
   // their own cut-off); throws Error(Status::bug) for others.
   virtual bool consistent() const { return false; }
+  virtual bool has_no_score() const { return false; }  // consistency models that are nothing else
   virtual void consistency(double t, double to, ConstBlock x, Block out, SdeWorkspace& workspace) const;
   // Data drawn from the model's own distribution, for models that can: lane i is a function of (seed,
   // first_id + i); in model units.

@@ -21,6 +21,8 @@ std::string default_sampler(const ScoreModel& model, const SampleOptions& o) {
   const bool asked = o.steps || o.grid || o.rho || o.eps || o.rtol || o.atol || o.eta || o.order ||
                      o.predictor || o.corrector || o.snr || o.corrector_steps || o.S_churn || o.S_min ||
                      o.S_max || o.S_noise || o.start_time || o.trajectory || !o.denoise;
+  if (model.has_no_score()) return "consistency";
+  if (model.flow_only()) return "heun";
   return model.stands_for_data() && !asked ? "exact" : "euler_maruyama";
 }
 
@@ -100,6 +102,10 @@ Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& o
     fail(Status::usage, "/sampler: {}", why);
   }
   settle_all(options_, traits_);
+  if (model_->flow_only() && options_.eta.value_or(0) > 0) {
+    fail(Status::usage, "/eta: must be 0 for a flow between coupled ends, which has no score (got {})",
+         *options_.eta);
+  }
   if (traits_.kind == SamplerKind::exact) {
     const char* key = options.steps        ? "steps"
                       : options.grid       ? "grid"

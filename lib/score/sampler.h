@@ -129,8 +129,8 @@ struct SampleOptions {
   }
 };
 
-// "exact" for a model that stands for data, where the options say nothing of how to sample; else
-// "euler_maruyama".
+// "exact" for a model that stands for data, where the options say nothing of how to sample; "consistency" for
+// a consistency model; "heun" for a flow without a score; else "euler_maruyama".
 std::string default_sampler(const ScoreModel& model, const SampleOptions& options);
 
 struct SamplerWorkspace {

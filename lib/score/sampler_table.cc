@@ -77,6 +77,12 @@ namespace {
 
 // Why the model cannot be sampled so; "" where it can.
 std::string_view reason(const SamplerTraits& sampler, const ScoreModel& model) {
+  if (model.has_no_score() && sampler.kind != SamplerKind::consistency) {
+    return "needs a score, which a consistency model does not have";
+  }
+  if (sampler.kind == SamplerKind::sde && model.flow_only()) {
+    return "draws noise on the way, which a flow between coupled ends leaves no place for";
+  }
   if (sampler.kind == SamplerKind::consistency && !model.consistent()) {
     return "needs a consistency model, which knows where the flow ends";
   }

@@ -46,4 +46,46 @@ Standardisation standardise(const std::vector<double>& data, std::size_t dimensi
   return s;
 }
 
+void refuse_repeats(const std::vector<double>& data, std::size_t dimension,
+                    const std::vector<std::uint32_t>& rows, const std::vector<std::string>& columns) {
+  // A line through two rows has every column on it.
+  if (rows.size() < 3) return;
+  const auto at = [&](std::size_t k, std::size_t c) { return data[rows[k] * dimension + c]; };
+  for (std::size_t b = 1; b < dimension; ++b) {
+    for (std::size_t a = 0; a < b; ++a) {
+      // The slope between the first row and the one farthest from it; most pairs fail at once.
+      std::size_t far = 0;
+      for (std::size_t k = 1; k < std::min<std::size_t>(rows.size(), 16); ++k) {
+        if (std::fabs(at(k, a) - at(0, a)) > std::fabs(at(far, a) - at(0, a))) far = k;
+      }
+      if (!far) continue;
+      const double slope = (at(far, b) - at(0, b)) / (at(far, a) - at(0, a));
+      bool repeats = slope != 0;
+      for (std::size_t k = 0; repeats && k < rows.size(); ++k) {
+        const double line = at(0, b) + slope * (at(k, a) - at(0, a));
+        const double size = std::fabs(at(0, b)) + std::fabs(at(k, b)) + std::fabs(slope * at(0, a));
+        repeats = std::fabs(at(k, b) - line) <= 1e-12 * size;
+      }
+      if (!repeats) continue;
+      fail(Status::bad_data, "column {}: repeats column {} on another scale; leave one of them out",
+           columns[b], columns[a]);
+    }
+  }
+}
+
+double measure_deviation(const std::vector<float>& data, std::size_t dimension,
+                         const std::vector<std::uint32_t>& rows) {
+  const double n = static_cast<double>(rows.size());
+  double total = 0;
+  for (std::size_t c = 0; c < dimension; ++c) {
+    double mean = 0, squares = 0;
+    for (const std::uint32_t k : rows) mean += static_cast<double>(data[k * dimension + c]) / n;
+    for (const std::uint32_t k : rows) {
+      squares += std::pow(static_cast<double>(data[k * dimension + c]) - mean, 2);
+    }
+    total += squares / n;
+  }
+  return std::sqrt(total / static_cast<double>(dimension));
+}
+
 }  // namespace sde

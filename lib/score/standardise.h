@@ -18,4 +18,13 @@ Standardisation standardise(const std::vector<double>& data, std::size_t dimensi
                             const std::vector<std::uint32_t>& rows, std::size_t channels,
                             const std::vector<std::string>& columns);
 
+// Throws Error(Status::bad_data) where a column repeats another, up to scale and shift, on all of these rows:
+// their density would be infinite.
+void refuse_repeats(const std::vector<double>& data, std::size_t dimension,
+                    const std::vector<std::uint32_t>& rows, const std::vector<std::string>& columns);
+
+// The root of the mean over columns of the variance of rows `rows` of data, [n][dimension].
+double measure_deviation(const std::vector<float>& data, std::size_t dimension,
+                         const std::vector<std::uint32_t>& rows);
+
 }  // namespace sde

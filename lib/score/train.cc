@@ -87,7 +87,7 @@ static std::uint64_t group_of(const nn::Network& network, std::uint64_t batch) {
 // Memory of the steps: one gradient for each group of rows, one batch for each thread.
 struct Trainer::Work {
   Work(const Trainer& t)
-      : batches([&t] { return NoisedBatch(t.network_, *t.process_, t.loss_, t.options_.label_dropout); }),
+      : batches([&t] { return NoisedBatch(t.network_, *t.process_, *t.loss_, t.batch_options()); }),
         streams(t.options_.seed, t.dimension_, 0),
         group(group_of(t.network_, t.options_.batch)),
         loss((t.options_.batch + group - 1) / group),
@@ -104,13 +104,15 @@ Trainer::~Trainer() = default;
 
 Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n,
                  std::size_t dimension, std::vector<std::string> columns,
-                 const std::vector<std::int64_t>& labels)
+                 const std::vector<std::int64_t>& labels, std::shared_ptr<const ScoreModel> teacher)
     : options_(options),
       dimension_(dimension),
       process_(make_process(options.process)),
-      loss_(*process_, options.prediction, options.weighting, options.time_sampling),
-      network_(options.network, dimension, dimension, options.classes) {
+      teacher_(std::move(teacher)),
+      network_(options.network, dimension, options.prediction == Prediction::energy ? 1 : dimension,
+               options.classes) {
   check(options);
+  check_objective(teacher_.get());
   if (options.classes) labels_ = check_labels(labels, n, options.classes);
   for (std::size_t i = columns.size(); i < dimension; ++i) columns.push_back(std::to_string(i + 1));
   if (n < 2) fail(Status::bad_data, "training needs at least two rows of data (got {})", n);
@@ -138,15 +140,26 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
   const Standardisation standard =
       standardise(data, dimension, rows_, image ? options.network.image[0] : 0, columns);
   if (options.normalization == Normalization::standard) standardisation_ = standard;
+  if (teacher_) standardisation_ = teacher_->standardisation();
+  if (!image) refuse_repeats(data, dimension, rows_, columns);
   data_.resize(data.size());
   for (std::size_t i = 0; i < data.size(); ++i) {
     const std::size_t c = i % dimension;
-    data_[i] = static_cast<float>(
-        standardisation_.identity() ? data[i] : (data[i] - standard.mean[c]) / standard.deviation[c]);
+    data_[i] = static_cast<float>(standardisation_.identity()
+                                      ? data[i]
+                                      : (data[i] - standardisation_.mean[c]) / standardisation_.deviation[c]);
     if (!std::isfinite(data_[i])) {
       fail(Status::bad_data, "row {}, column {}: {} is beyond the range of single precision",
            i / dimension + 1, columns[c], data[i]);
     }
+  }
+  if (options.coupling == Coupling::reflow) pair_with(*teacher_);
+  sigma_data_ = measure_deviation(data_, dimension, rows_);
+  loss_.emplace(*process_, options.prediction, options.weighting, options.time_sampling, options.lognormal,
+                sigma_data_);
+  const bool distils = options.objective == Objective::distillation;
+  if (distils || options.objective == Objective::consistency) {
+    grid_.emplace(*process_, options.consistency, sigma_data_, !distils);
   }
   state_.network = nn::TrainingState(network_, options.seed);
   good_ = state_;
@@ -166,17 +179,21 @@ void Trainer::resume(TrainState state) {
 double Trainer::step() {
   Work& w = *work_;
   const double scale = 1 / static_cast<double>(options_.batch);
+  const std::size_t levels = grid_ ? grid_->steps(state_.network.step, options_.steps) : 0;
+  const BatchData from{data_, noise_, rows_, labels_};
   tbb::parallel_for(std::size_t{0}, w.loss.size(), [&](std::size_t g) {
     NoisedBatch& batch = w.batches.local();
     std::fill(w.gradients[g].begin(), w.gradients[g].end(), 0.0f);
     w.loss[g] = 0;
     const std::uint64_t end = std::min<std::uint64_t>(options_.batch, (g + 1) * w.group);
     std::size_t used = 0;
+    batch.couple(w.streams, state_.network.step, g * w.group, static_cast<std::size_t>(end - g * w.group),
+                 from);
     for (std::uint64_t first = g * w.group; first < end; first += used) {
       const std::uint64_t left = end - first;
       used = left <= nn::kTapeLanes ? static_cast<std::size_t>(left) : nn::kTapeStep;
-      batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), data_, rows_, labels_);
-      w.loss[g] += batch.loss(state_.network.weights.data(), used, w.gradients[g].data(), scale);
+      batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), from);
+      w.loss[g] += batch.loss(state_.network.weights.data(), used, w.gradients[g].data(), scale, levels);
     }
   });
   for (std::size_t g = 1; g < w.gradients.size(); ++g) {
@@ -196,19 +213,32 @@ double Trainer::validation_loss(std::size_t draws) const {
   if (validation_.empty()) return std::numeric_limits<double>::quiet_NaN();
   const BatchStreams streams(options_.seed, dimension_, 1);
   tbb::enumerable_thread_specific<NoisedBatch> batches(
-      [this] { return NoisedBatch(network_, *process_, loss_, options_.label_dropout); });
-  const std::size_t lanes = nn::kTapeLanes, count = (draws + lanes - 1) / lanes;
+      [this] { return NoisedBatch(network_, *process_, *loss_, batch_options()); });
+  const std::size_t lanes = nn::kTapeLanes;
+  // Couplings by transport are made for groups as large as those of training.
+  const bool transport = options_.coupling == Coupling::ot || options_.coupling == Coupling::sinkhorn;
+  const std::size_t group =
+      transport ? static_cast<std::size_t>(std::min(work_->group, options_.batch)) : lanes;
+  const std::size_t chunks = (group + lanes - 1) / lanes, count = (draws + group - 1) / group;
+  const std::size_t levels = grid_ ? grid_->most_steps() : 0;
+  const BatchData from{data_, noise_, validation_, labels_};
   std::vector<double> sums(count);
   tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) {
     NoisedBatch& batch = batches.local();
-    batch.draw(streams, 0, k * lanes, lanes, data_, validation_, labels_);
-    sums[k] = batch.loss(state_.network.ema.data(), lanes, nullptr, 0);
+    batch.couple(streams, 0, k * group, group, from);
+    sums[k] = 0;
+    for (std::size_t c = 0; c < chunks; ++c) {
+      const std::size_t used = std::min(lanes, group - c * lanes);
+      batch.draw(streams, 0, k * group + c * lanes, round_up_lanes(used), from);
+      sums[k] += batch.loss(state_.network.ema.data(), used, nullptr, 0, levels);
+    }
   });
-  return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(count * lanes);
+  return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(count * group);
 }
 
 // Of the rows of images every so-manieth: their covariance is a large matrix, and some thousand rows fix it.
 double Trainer::loss_floor() const {
+  if (options_.coupling != Coupling::independent || grid_) return std::numeric_limits<double>::quiet_NaN();
   const auto D = static_cast<Eigen::Index>(dimension_);
   const std::size_t every = dimension_ > 64 ? std::max<std::size_t>(1, rows_.size() / kFloorRows) : 1;
   const std::size_t count = (rows_.size() + every - 1) / every;
@@ -220,7 +250,7 @@ double Trainer::loss_floor() const {
   x.colwise() -= x.rowwise().mean().eval();
   const Eigen::MatrixXd covariance = x * x.transpose() / static_cast<double>(count);
   const Eigen::VectorXd values = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(covariance).eigenvalues();
-  return loss_.gaussian_floor({values.data(), values.data() + values.size()});
+  return loss_->gaussian_floor({values.data(), values.data() + values.size()});
 }
 
 double Trainer::memory_bytes() const {
@@ -229,12 +259,12 @@ double Trainer::memory_bytes() const {
                        std::min(static_cast<double>(work_->loss.size()),
                                 static_cast<double>(tbb::this_task_arena::max_concurrency()));
   return theta * (2 * 4 + static_cast<double>(work_->loss.size())) + tapes +
-         static_cast<double>(data_.size()) * sizeof(float);
+         static_cast<double>(data_.size() + noise_.size()) * sizeof(float);
 }
 
 std::shared_ptr<const NetworkModel> Trainer::model() const {
-  return std::make_shared<NetworkModel>(process_, options_.prediction, network_, state_.network.ema,
-                                        standardisation_);
+  return std::make_shared<NetworkModel>(process_, network_meaning(options_, sigma_data_), network_,
+                                        state_.network.ema, standardisation_);
 }
 
 void Trainer::record() {

@@ -4,13 +4,17 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/hooks.h"
+#include "base/json_text.h"
 #include "nn/optimizer.h"
+#include "score/consistency.h"
 #include "score/loss.h"
 #include "score/network_model.h"
+#include "score/objective.h"
 
 namespace sde {
 
@@ -26,6 +30,12 @@ struct TrainOptions {
   Prediction prediction = Prediction::epsilon;
   Weighting weighting = Weighting::sigma2;
   TimeSampling time_sampling = TimeSampling::uniform;
+  LognormalOptions lognormal;  // time_sampling lognormal
+  Objective objective = Objective::denoising;
+  Coupling coupling = Coupling::independent;
+  double sinkhorn_regularization = 0.05;  // over the mean cost
+  ConsistencyOptions consistency;         // objectives consistency and distillation
+  JsonText teacher;  // reflow, distillation: a score document, or the name of a model's file
   nn::OptimizerOptions optimizer;
   std::uint64_t batch = 512;         // rows, drawn with replacement
   std::uint64_t steps = 20000;       // of the optimiser
@@ -49,6 +59,12 @@ struct TrainOptions {
     v("prediction", prediction);
     v("weighting", weighting);
     v("time_sampling", time_sampling);
+    v("lognormal", lognormal);
+    v("objective", objective);
+    v("coupling", coupling);
+    v("sinkhorn_regularization", sinkhorn_regularization);
+    v("consistency", consistency);
+    v("teacher", teacher);
     v("optimizer", optimizer);
     v("batch", batch);
     v("steps", steps);
@@ -61,6 +77,9 @@ struct TrainOptions {
     v("seed", seed);
   }
 };
+
+// What the output of a network trained so stands for.
+NetworkMeaning network_meaning(const TrainOptions& options, double sigma_data);
 
 // What training has recorded, at no more than two hundred steps.
 struct LossCurve {
@@ -82,13 +101,16 @@ struct TrainState {
   std::uint64_t best_step = 0;
 };
 
+struct BatchOptions;
+
 class Trainer {
  public:
   // data is [n][dimension]; `columns` name them in messages. Throws Error(Status::bad_data) for rows that are
   // not finite, fewer than two of them, or a constant column; Error(Status::usage) for options out of range.
   // `labels` are read where there are classes, one for each row; bad_data for one that is none of them.
   Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n, std::size_t dimension,
-          std::vector<std::string> columns = {}, const std::vector<std::int64_t>& labels = {});
+          std::vector<std::string> columns = {}, const std::vector<std::int64_t>& labels = {},
+          std::shared_ptr<const ScoreModel> teacher = nullptr);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -108,12 +130,15 @@ class Trainer {
 
   std::size_t training_rows() const { return rows_.size(); }
   std::size_t validation_rows() const { return validation_.size(); }
-  double loss_floor() const;  // see DenoisingLoss::gaussian_floor, for the training rows' covariance
+  // See DenoisingLoss::gaussian_floor, for the training rows' covariance; NaN for a coupling or an objective
+  // of which it is not known.
+  double loss_floor() const;
   // Of the averaged weights on the validation rows, at times and noise that are always the same; NaN without
   // rows.
   double validation_loss() const;
   double memory_bytes() const;
   std::shared_ptr<const NetworkModel> model() const;  // with the averaged weights
+  double sigma_data() const { return sigma_data_; }   // of the data as the network sees them
 
  private:
   struct Work;
@@ -121,14 +146,21 @@ class Trainer {
   void record();
   bool impatient();
   double validation_loss(std::size_t draws) const;
+  void check_objective(const ScoreModel* teacher) const;
+  void pair_with(const ScoreModel& teacher);  // fills data_ and noise_
+  BatchOptions batch_options() const;
 
   TrainOptions options_;
   std::size_t dimension_;
   std::shared_ptr<const NoiseProcess> process_;
-  DenoisingLoss loss_;
+  std::shared_ptr<const ScoreModel> teacher_;
+  std::optional<DenoisingLoss> loss_;
+  std::optional<ConsistencyGrid> grid_;
+  double sigma_data_ = 1;
   nn::Network network_;
   Standardisation standardisation_;
   std::vector<float> data_;           // [n][dimension], standardised
+  std::vector<float> noise_;          // the same where a teacher has paired them, else empty
   std::vector<std::int32_t> labels_;  // [n] or empty
   std::vector<std::uint32_t> rows_, validation_;
   TrainState state_, good_;

@@ -92,6 +92,8 @@ TEST(Agreement, Names) {
   expect_enum("train", "/prediction", Prediction());
   expect_enum("train", "/weighting", Weighting());
   expect_enum("train", "/time_sampling", TimeSampling());
+  expect_enum("train", "/objective", Objective());
+  expect_enum("train", "/coupling", Coupling());
   expect_enum("train", "/normalization", Normalization());
   expect_enum("likelihood", "/probe_type", ProbeType());
 }

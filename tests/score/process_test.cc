@@ -256,20 +256,64 @@ TEST(Process, RefusesParametersOutOfRange) {
 
 TEST(Prediction, AllGiveTheSameScore) {
   const double x0 = 0.7, eps = -1.3;
-  for (const double a : {0.0066, 0.5, 0.999, 1.0}) {
-    for (const double s : {0.01, 0.4, 0.99, 50.0}) {
-      const double x = a * x0 + s * eps, score = -eps / s;
+  for (const Case& c : cases()) {
+    const auto process = make_process(c.options);
+    for (const double t : {0.01, 0.3, 0.9, 1.0}) {
+      const Scales at = scales_at(*process, t);
+      const double x = at.a * x0 + at.s * eps, score = -eps / at.s;
       for (const auto& [name, prediction] : enum_names(Prediction{})) {
-        const Conversion c = conversion(prediction, a, s);
-        const double output = c.target_data * x0 + c.target_noise * eps;
-        // Rounding of the two terms that add up to the score.
-        const double scale = std::fabs(c.from_state * x) + std::fabs(c.from_output * output);
-        EXPECT_NEAR(c.from_state * x + c.from_output * output, score,
-                    1e-15 * scale + 1e-14 * std::fabs(score))
-            << name << " a " << a << " s " << s;
+        for (const double sigma_data : {0.5, 1.0}) {
+          const Conversion v = conversion(prediction, at, sigma_data);
+          const double output = v.target_data * x0 + v.target_noise * eps;
+          // Rounding of the two terms that add up to the score, and of a' and s' beside one another.
+          const double scale = std::fabs(v.from_state * x) + std::fabs(v.from_output * output);
+          const double turn = std::fabs(at.ds * at.a) + std::fabs(at.da * at.s);
+          const double lost = prediction == Prediction::flow ? turn / (at.a * at.ds - at.s * at.da) : 1;
+          EXPECT_NEAR(v.from_state * x + v.from_output * output, score,
+                      4e-15 * lost * scale + 1e-14 * std::fabs(score))
+              << c.name << " " << name << " t " << t;
+        }
       }
     }
   }
+}
+
+// Input and target of the edm prediction have unit variance for data of that standard deviation.
+TEST(Prediction, EdmHasUnitVariance) {
+  for (const double sigma_data : {0.5, 3.0}) {
+    for (const double a : {0.1, 1.0}) {
+      for (const double s : {0.01, 0.8, 60.0}) {
+        const Conversion c = conversion(Prediction::edm, {a, s, 0, 0}, sigma_data);
+        const double data = sigma_data * sigma_data;
+        EXPECT_NEAR(c.input * c.input * (a * a * data + s * s), 1, 1e-14);
+        EXPECT_NEAR(c.target_data * c.target_data * data + c.target_noise * c.target_noise, 1, 1e-14);
+      }
+    }
+  }
+}
+
+// Velocities of flows: x_1 - x_0 on the straight path.
+TEST(Prediction, FlowIsTheVelocity) {
+  const auto ot = make_process({.type = ProcessType::flow});
+  const Conversion c = conversion(Prediction::flow, scales_at(*ot, 0.3));
+  EXPECT_NEAR(c.target_data, -1, 2e-5);
+  EXPECT_NEAR(c.target_noise, 1, 2e-5);
+}
+
+TEST(Prediction, RefusesWhatDoesNotGoTogether) {
+  const auto flow = make_process({.type = ProcessType::flow}), vp = make_process({}),
+             ddpm = make_process({.type = ProcessType::ddpm});
+  for (const auto& [name, prediction] : enum_names(Prediction{})) {
+    const bool of_noise = prediction == Prediction::epsilon || prediction == Prediction::score ||
+                          prediction == Prediction::energy;
+    EXPECT_NO_THROW(check_prediction(prediction, *vp, "vp"));
+    if (of_noise) {
+      EXPECT_THROW(check_prediction(prediction, *flow, "flow"), Error) << name;
+    } else {
+      EXPECT_NO_THROW(check_prediction(prediction, *flow, "flow"));
+    }
+  }
+  EXPECT_THROW(check_prediction(Prediction::flow, *ddpm, "ddpm"), Error);
 }
 
 TEST(Loss, FloorOfAGaussian) {
@@ -277,38 +321,84 @@ TEST(Loss, FloorOfAGaussian) {
   const DenoisingLoss loss(*vp, Prediction::epsilon, Weighting::sigma2, TimeSampling::uniform);
   EXPECT_NEAR(loss.gaussian_floor({0.25}), 0.173307, 5e-7);
   EXPECT_NEAR(loss.gaussian_floor({0.25, 0.25}), 0.173307, 5e-7);
+  // Flow matching of N(0, 1) with N(m, 1): int dt / (t^2 + (1 - t)^2) = pi / 2.
+  const auto flow = make_process({.type = ProcessType::flow});
+  const DenoisingLoss matching(*flow, Prediction::flow, Weighting::uniform, TimeSampling::uniform);
+  EXPECT_NEAR(matching.gaussian_floor({1.0}), std::acos(-1) / 2, 5e-5);
+  // A ladder's is a mean over its levels.
+  const auto ddpm = make_process({.type = ProcessType::ddpm, .levels = 200});
+  const DenoisingLoss levels(*ddpm, Prediction::epsilon, Weighting::sigma2, TimeSampling::uniform);
+  double want = 0;
+  for (int i = 1; i <= 200; ++i) {
+    const double a2 = std::pow(ddpm->signal(i / 200.0), 2);
+    want += a2 * 0.25 / (a2 * 0.25 + 1 - a2) / 200;
+  }
+  EXPECT_NEAR(levels.gaussian_floor({0.25}), want, 1e-12);
 }
 
-// The expected loss does not depend on how times are drawn, and importance makes the likelihood weighting
-// constant.
+// The expected loss does not depend on whether times are drawn uniformly or by importance, which makes the
+// likelihood weighting constant.
 TEST(Loss, ImportanceSamplingKeepsTheLoss) {
-  for (const ProcessType type : {ProcessType::vp, ProcessType::subvp, ProcessType::ve}) {
-    const auto process = make_process({.type = type});
+  for (const Case& c : cases()) {
+    const auto process = make_process(c.options);
     for (const auto& [name, weighting] : enum_names(Weighting{})) {
       for (const auto& [output, prediction] : enum_names(Prediction{})) {
-        if (prediction == Prediction::sample && weighting != Weighting::uniform)
-          continue;  // unbounded weights
+        // Others differ by a factor that cancels.
+        if (weighting != Weighting::uniform && prediction != Prediction::epsilon) continue;
+        if (prediction == Prediction::flow && process->levels()) continue;
         double mean[2] = {0, 0};
         for (int k = 0; k < 2; ++k) {
           const DenoisingLoss loss(*process, prediction, weighting,
                                    k ? TimeSampling::importance : TimeSampling::uniform);
-          const int n = 100000;
+          const int n = 10000;
           for (int i = 0; i < n; ++i) {
             const double u = (i + 0.5) / n;
             double t;
             loss.times(&u, 1, &t);
             const double a = process->signal(t), s = process->noise(t);
-            // A bounded error of the exact kind: that of Gaussian data.
-            mean[k] += loss.weight(t, a, s) * a * a * s * s / (a * a + s * s) / n;
+            const DenoisingLoss::At at = loss.at(t, a, s);
+            // An error of epsilon that is bounded in every weighting.
+            const double error = a * a * s * s / std::pow(a * a + s * s, 2);
+            mean[k] += at.weight / std::pow(s * at.conversion.from_output, 2) * error / n;
           }
         }
-        EXPECT_NEAR(mean[1], mean[0], 1e-3 * mean[0])
-            << name << " " << output << " " << static_cast<int>(type);
+        EXPECT_NEAR(mean[1], mean[0], 0.02 * mean[0]) << c.name << " " << name << " " << output;
       }
     }
     const DenoisingLoss loss(*process, Prediction::epsilon, Weighting::likelihood, TimeSampling::importance);
-    EXPECT_DOUBLE_EQ(loss.weight(0.01, process->signal(0.01), process->noise(0.01)), 1);
+    EXPECT_DOUBLE_EQ(loss.at(0.5, process->signal(0.5), process->noise(0.5)).weight, 1);
   }
+}
+
+TEST(Loss, WeightsAreThoseOfTheirPapers) {
+  const auto edm = make_process({.type = ProcessType::edm});
+  const double sd = 0.5;
+  const DenoisingLoss preconditioned(*edm, Prediction::edm, Weighting::edm, TimeSampling::lognormal, {}, sd);
+  const DenoisingLoss sample(*edm, Prediction::sample, Weighting::edm, TimeSampling::lognormal, {}, sd);
+  const DenoisingLoss snr(*edm, Prediction::sample, Weighting::min_snr, TimeSampling::uniform);
+  for (const double sigma : {0.01, 0.4, 30.0}) {
+    EXPECT_NEAR(preconditioned.at(sigma / 80, 1, sigma).weight, 1, 1e-13);
+    EXPECT_NEAR(sample.at(sigma / 80, 1, sigma).weight * std::pow(sigma * sd, 2) / (sigma * sigma + sd * sd),
+                1, 1e-13);
+    EXPECT_NEAR(snr.at(sigma / 80, 1, sigma).weight, std::fmin(1 / (sigma * sigma), 5), 1e-12);
+  }
+  // ln sigma is normal with these moments, but for the ends of the process.
+  double mean = 0, square = 0;
+  const int n = 100000;
+  for (int i = 0; i < n; ++i) {
+    const double u = (i + 0.5) / n;
+    double t;
+    preconditioned.times(&u, 1, &t);
+    const double x = std::log(edm->noise(t));
+    mean += x / n;
+    square += x * x / n;
+  }
+  EXPECT_NEAR(mean, -1.2, 1e-3);
+  EXPECT_NEAR(square - mean * mean, 1.44, 5e-3);
+  EXPECT_THROW(DenoisingLoss(*edm, Prediction::edm, Weighting::edm, TimeSampling::lognormal, {.mean = 50}),
+               Error);
+  EXPECT_THROW(
+      DenoisingLoss(*edm, Prediction::edm, Weighting::edm, TimeSampling::lognormal, {.deviation = 0}), Error);
 }
 
 }  // namespace

@@ -181,8 +181,10 @@ TEST(Trainer, RefusesBadDataAndOptions) {
   refused(o, {1, 2, 1, 3, 1, 4, 1, 5}, 4, Status::bad_data, "column 1: is constant");
   refused(o, {1, 1, 2, 2, 3, 3, 5, 5, 7, 7, 9, 9}, 6, Status::bad_data, "columns 1 and 2: are the same");
   refused(o, {1, 2, std::nan(""), 3}, 2, Status::bad_data, "row 2, column 1");
+  refused(o, {1, 32, 2, 34, 5, 40, 4, 38, 3, 36}, 5, Status::bad_data,
+          "column 2: repeats column 1 on another scale");
   std::vector<double> wide(200);
-  for (std::size_t i = 0; i < 200; ++i) wide[i] = static_cast<double>(i) * 1e300;
+  for (std::size_t i = 0; i < 200; ++i) wide[i] = static_cast<double>(i * 37 % 101) * 1e300;
   TrainOptions plain = o;
   plain.normalization = Normalization::none;
   refused(plain, wide, 100, Status::bad_data, "single precision");
@@ -219,6 +221,7 @@ TEST(Trainer, EveryPredictionApproachesTheFloor) {
   });
   for (const ProcessType process : {ProcessType::vp, ProcessType::subvp, ProcessType::ve}) {
     for (const auto& [name, prediction] : enum_names(Prediction{})) {
+      if (prediction > Prediction::v_prediction) continue;  // see objective_test.cc
       TrainOptions o;
       o.process.type = process;
       o.prediction = prediction;

@@ -10,6 +10,7 @@
 #include "cli/tool.h"
 #include "config/locate.h"
 #include "config/score_files.h"
+#include "score/straightness.h"
 
 namespace {
 
@@ -56,14 +57,14 @@ void draw(const Trainer& trainer, double floor, cli::Context& context) {
   const LossCurve& curve = trainer.state().curve;
   cli::Figure figure;
   cli::Panel panel;
-  panel.title = "denoising score matching";
+  panel.title = "training";
   panel.x_label = "step";
   panel.y_label = "loss";
   panel.log_y = true;
   const std::vector<double> steps(curve.step.begin(), curve.step.end());
   panel.line(steps, curve.loss, "training", 0);
   if (trainer.validation_rows()) panel.line(steps, curve.validation, "validation, averaged weights", 1);
-  if (steps.size() > 1) {
+  if (steps.size() > 1 && std::isfinite(floor)) {
     panel.line({steps.front(), steps.back()}, {floor, floor}, "least for a Gaussian of this covariance", 7)
         .dashed = true;
   }
@@ -90,6 +91,12 @@ int run(cli::Context& context) {
   config::TrainConfig options;
   context.read(options);
   options.data.rows = io::DatasetOptions::Rows::samples;
+  std::shared_ptr<const ScoreModel> teacher;
+  if (!options.train.teacher.empty()) {
+    const config::FoundScore found = config::find_score(context.config(), "/teacher", {});
+    if (found.file) context.add_input(*found.file);
+    teacher = found.model;
+  }
   const io::Input input(context.argument("DATA"));
   context.add_input(input);
   const io::Dataset data = io::read_dataset(input, options.data);
@@ -101,7 +108,8 @@ int run(cli::Context& context) {
   std::unique_ptr<Trainer> trainer;
   try {
     trainer = config::locate(context.config(), "", [&] {
-      return std::make_unique<Trainer>(options.train, rows, data.n, data.d, data.columns, data.labels);
+      return std::make_unique<Trainer>(options.train, rows, data.n, data.d, data.columns, data.labels,
+                                       teacher);
     });
   } catch (const Error& error) {
     if (error.status() != Status::bad_data) throw;
@@ -145,6 +153,11 @@ int run(cli::Context& context) {
   summary.set("/kind", "train").set("/steps", state.network.step);
   summary.set("/samples", state.network.step * options.train.batch).set("/seconds", seconds);
   summary.set("/samples_per_second", samples / seconds).set("/loss", loss).set("/loss_floor", floor);
+  summary.set("/excess", (std::isfinite(validation) ? validation : loss) - floor);
+  const std::shared_ptr<const ScoreModel> model = trainer->model();
+  const bool flow = options.train.prediction == Prediction::flow;
+  const double bent = flow ? straightness(*model, options.train.seed) : std::nan("");
+  if (flow) summary.set("/straightness", bent);
   summary.set("/validation_loss", validation).set("/rows", trainer->training_rows());
   summary.set("/validation_rows", trainer->validation_rows()).set("/weights", trainer->network().weights());
   summary.set("/stopped_early", end == Trainer::End::early);
@@ -156,7 +169,14 @@ int run(cli::Context& context) {
                                  options.train.batch, seconds, samples / seconds / 1e3);
   text += fmt::format("loss {:.6g}", loss);
   if (std::isfinite(validation)) text += fmt::format(", validation {:.6g}", validation);
-  text += fmt::format(" (a Gaussian of the data's covariance cannot go below {:.6g})\n", floor);
+  if (std::isfinite(floor)) {
+    text += fmt::format(" (a Gaussian of the data's covariance cannot go below {:.6g}: excess {:.3g})", floor,
+                        (std::isfinite(validation) ? validation : loss) - floor);
+  }
+  text += '\n';
+  if (flow) {
+    text += fmt::format("straightness {:.4g} (0: one step of Euler's method is exact)\n", bent);
+  }
   if (options.train.patience) {
     text +=
         fmt::format("{}; the averaged weights are those of step {}\n",

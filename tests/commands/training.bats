@@ -1,0 +1,101 @@
+# What score-train trains for: flows, consistency functions, energies; and what it refuses.
+bats_require_minimum_version 1.5.0
+setup() {
+  load helpers
+  common_setup
+  write_mixture
+  write_train
+  sde-sample mixture.json -N 500 -o data.h5 >/dev/null
+}
+
+flow=(--set process.type=flow --set prediction=flow --set weighting=uniform)
+
+@test "a flow teaches a straighter one, which has no score" {
+  score-train train.json data.h5 "${flow[@]}" -o flow.h5 --json >flow.json
+  json '.straightness > 0 and (.excess - (.validation_loss - .loss_floor) | fabs) < 1e-12' flow.json
+  score-train train.json data.h5 "${flow[@]}" --set coupling=reflow --set teacher=flow.h5 -o straight.h5 --json >straight.json
+  json '.straightness >= 0 and .loss_floor == null' straight.json
+  sde-sample straight.h5 -N 100 --json >sample.json
+  json '.sampler == "heun"' sample.json
+  fails_with 2 sde-sample straight.h5 --sampler euler_maruyama
+  assert_output --partial 'coupled ends'
+  fails_with 2 sde-sample straight.h5 --sampler ddim --set eta=1
+  assert_output --partial 'eta: must be 0'
+  # The teacher is part of where the model came from.
+  python '
+import sys, h5py
+with h5py.File("straight.h5") as f:
+    assert "flow.h5" in str(f["provenance/inputs"][()]) or "flow.h5" in str([v[()] for v in f["provenance/inputs"].values()])
+    assert str(f["model"].attrs["time_convention"]) == "t = 0: data, t = 1: noise"
+'
+}
+
+@test "couplings by transport are for velocities alone" {
+  for coupling in ot sinkhorn; do
+    score-train train.json data.h5 "${flow[@]}" --set coupling=$coupling --steps 5 -f -o model.h5
+    fails_with 2 score-train train.json data.h5 --set coupling=$coupling -o other.h5
+    assert_output --partial 'couples noise and data'
+  done
+}
+
+@test "a consistency model goes to the data at once" {
+  score-train train.json data.h5 --set process.type=edm --set prediction=edm --set objective=consistency -o model.h5
+  sde-sample model.h5 -N 100 --steps 1 --json >sample.json
+  json '.sampler == "consistency" and .nfe == 1' sample.json
+  fails_with 2 sde-sample model.h5 --sampler heun
+  assert_output --partial 'use consistency'
+  fails_with 2 sde-likelihood model.h5 data.h5
+  assert_output --partial 'has no score'
+  fails_with 2 score-train train.json data.h5 --set objective=consistency -o other.h5
+  assert_output --partial 'take edm'
+}
+
+@test "an energy and a score learned without the noise serve every program" {
+  score-train train.json data.h5 --set prediction=energy -o energy.h5
+  score-train train.json data.h5 --set objective=sliced -o sliced.h5
+  for model in energy sliced; do
+    sde-sample $model.h5 -N 100 -o $model-samples.h5
+    sde-likelihood $model.h5 $model-samples.h5 --divergence exact --json >loglik.json
+    json '.mean | isnormal' loglik.json
+  done
+}
+
+@test "a process and a prediction that do not go together are refused" {
+  for prediction in epsilon score energy; do
+    fails_with 2 score-train train.json data.h5 --set process.type=flow --set prediction=$prediction -o model.h5
+    assert_output --partial 'ends in noise alone'
+  done
+  fails_with 2 score-train train.json data.h5 --set process.type=ddpm --set prediction=flow -o model.h5
+  assert_output --partial 'ladder'
+  fails_with 2 score-train train.json data.h5 --set prediction=energy --set network.type=resmlp -o model.h5
+  assert_output --partial 'second derivatives are known for mlp only'
+  fails_with 2 score-train train.json data.h5 "${flow[@]}" --set coupling=reflow -o model.h5
+  assert_output --partial 'reflow needs one'
+}
+
+@test "a column that repeats another is refused, a small data set is not" {
+  python '
+import random
+random.seed(1)
+with open("twice.csv", "w") as a, open("few.csv", "w") as b:
+    a.write("x,y,z\n"); b.write("x,y\n")
+    for k in range(30):
+        x, y = random.gauss(0, 1), random.gauss(0, 1)
+        a.write(f"{x},{y},{2 * x + 1}\n"); b.write(f"{x},{y}\n")
+'
+  fails_with 65 score-train train.json twice.csv -o model.h5
+  assert_output --partial 'column z: repeats column x on another scale'
+  run -0 score-train train.json few.csv -o model.h5 -v
+  assert_output --partial 'drawn with replacement'
+}
+
+@test "a custom process is integrated, and refused where it cannot be" {
+  jq '.process = {"type": "custom", "beta": "0.1 + 19.9*t"}' train.json >custom.json
+  score-train custom.json data.h5 -o custom.h5 --json >custom-summary.json
+  score-train train.json data.h5 -o vp.h5 --json >vp-summary.json
+  # vp by another name.
+  assert [ "$(jq -s '(.[0].validation_loss - .[1].validation_loss | fabs) < 1e-5' custom-summary.json vp-summary.json)" = true ]
+  jq '.process.beta = "1 - 2*t"' custom.json >bad.json
+  fails_with 2 score-train bad.json data.h5 -o model.h5
+  assert_output --partial '/process/beta: must be >= 0'
+}
