@@ -16,7 +16,8 @@ namespace {
 
 using namespace sde;
 
-const std::vector<std::string> kSuites = {"convergence", "work-precision", "throughput", "training", "check"};
+const std::vector<std::string> kSuites = {"convergence", "work-precision", "throughput",
+                                          "training",    "compare",        "check"};
 
 cli::ToolInfo describe() {
   cli::ToolInfo info;
@@ -32,12 +33,13 @@ cli::ToolInfo describe() {
       "numbers and whole simulations (cases normals, normals_f32, ou_em, gbm_milstein, heston_em, "
       "lorenz_em). SUITE training measures the steps of score-train (train_64, unet_8, ...) and the matrix "
       "products and "
-      "convolutions that they are made of, as shares of this machine's peak. SUITE check "
+      "convolutions that they are made of, as shares of this machine's peak. SUITE compare gives distances "
+      "between two samples, data first, each with a bootstrap error. SUITE check "
       "says by its exit status alone whether files are whole and readable.";
   info.arguments = {
-      {"SUITE", "convergence, work-precision, throughput, training or check"},
-      {"CASE", "models (convergence, work-precision), cases (throughput, training) or files (check)", false,
-       true}};
+      {"SUITE", "convergence, work-precision, throughput, training, compare or check"},
+      {"CASE", "models (convergence, work-precision), cases (throughput, training) or files (compare, check)",
+       false, true}};
   info.examples = {
       {"sde-bench convergence", "the orders of euler-maruyama, milstein and heun on three standard problems"},
       {"sde-bench convergence --all", "the table of every method on nine standard problems"},
@@ -45,6 +47,7 @@ cli::ToolInfo describe() {
        "the order on a model of one's own"},
       {"sde-bench work-precision @cir --plot work.png", "which method is worth its time on a model"},
       {"sde-bench throughput ou_em --json", "path-steps a second on one thread"},
+      {"sde-bench compare data.csv samples.h5", "how far samples are from data, by seven measures"},
       {"sde-bench check fit.h5 && echo whole", "is the file whole?"},
   };
   info.formats = {io::OutputForm::json, io::OutputForm::hdf5};
@@ -62,6 +65,25 @@ cli::ToolInfo describe() {
   o.number("confidence", "/confidence", "level of the intervals (convergence)");
   o.flag("all", "/all", "every standard problem, method and calculus, quickly (convergence)");
   o.integer("repeats", "/repeats", "runs of which the best counts (throughput, training, work-precision)");
+  o.integer("rows", "/compare/rows", "rows of each sample, drawn at random; 0: all (compare)")
+      .value_name("N")
+      .default_text("10000");
+  o.integer("pair-rows", "/compare/pair_rows", "rows where pairs of rows are compared (compare)")
+      .value_name("N")
+      .default_text("2000");
+  o.integer("projections", "/compare/projections", "directions of the sliced Wasserstein distance (compare)")
+      .value_name("N")
+      .default_text("64");
+  o.integer("neighbours", "/compare/neighbours", "neighbours that span the support (compare)")
+      .value_name("K")
+      .default_text("3");
+  o.number("bandwidth", "/compare/bandwidth", "of the kernel of MMD; default: the median distance (compare)")
+      .value_name("H");
+  o.integer("bootstrap", "/compare/bootstrap", "replicates for the standard errors (compare)")
+      .value_name("N")
+      .default_text("100");
+  o.flag("standardise", "/compare/standardise",
+         "columns to mean 0 and deviation 1 in the first sample (compare)");
   return info;
 }
 
@@ -123,6 +145,8 @@ int run(cli::Context& context) {
     outcome = bench::throughput(context, options);
   } else if (suite == "training") {
     outcome = bench::training(context, options);
+  } else if (suite == "compare") {
+    outcome = bench::compare(context, options);
   } else {
     fail(Status::usage, "unknown suite \"{}\"{}", suite, suggestion(suite, kSuites));
   }

@@ -11,6 +11,29 @@
 
 namespace sde::bench {
 
+// How two samples are compared.
+struct CompareOptions {
+  // At most so many rows of each sample, drawn at random (0: all): in means over single rows, and in those
+  // over pairs of rows and nearest neighbours, whose time grows with the square.
+  std::uint64_t rows = 10000, pair_rows = 2000;
+  std::uint64_t projections = 64;   // sliced Wasserstein distance
+  std::uint64_t neighbours = 3;     // precision and recall
+  std::optional<double> bandwidth;  // of the kernel of MMD; absent: the median distance
+  std::uint64_t bootstrap = 100;    // replicates for the standard errors; 0: none
+  bool standardise = false;         // columns to mean 0 and deviation 1 in the first sample
+
+  template <class V>
+  void visit(V& v) {
+    v("rows", rows);
+    v("pair_rows", pair_rows);
+    v("projections", projections);
+    v("neighbours", neighbours);
+    v("bandwidth", bandwidth);
+    v("bootstrap", bootstrap);
+    v("standardise", standardise);
+  }
+};
+
 // schemas/bench.schema.json
 struct BenchOptions {
   std::vector<std::string> methods;  // to measure the order of; empty: every one that fits
@@ -20,6 +43,7 @@ struct BenchOptions {
   bool all = false;  // every standard problem, method and calculus
   std::uint64_t repeats = 5;
   std::uint64_t seed = 0;
+  CompareOptions compare;
 
   template <class V>
   void visit(V& v) {
@@ -30,6 +54,7 @@ struct BenchOptions {
     v("all", all);
     v("repeats", repeats);
     v("seed", seed);
+    v("compare", compare);
   }
 };
 
@@ -61,6 +86,8 @@ Outcome work_precision(cli::Context& context, const BenchOptions& options);
 Outcome throughput(cli::Context& context, const BenchOptions& options);
 // Rates of training steps, and of the products they are made of as shares of the processor's peak.
 Outcome training(cli::Context& context, const BenchOptions& options);
+// Distances between the two samples that CASE names, with bootstrap errors.
+Outcome compare(cli::Context& context, const BenchOptions& options);
 // Whether files are whole and readable; silent. Returns the exit status by throwing for the first that is
 // not.
 void check(cli::Context& context);
