@@ -9,62 +9,34 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "random/box_muller-inl.h"
-#include "random/philox-inl.h"
-#include "random/philox.h"
+#include "brownian/tree-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace sde::HWY_NAMESPACE {
 
-using F64 = hn::ScalableTag<double>;
-using U64 = hn::RebindToUnsigned<F64>;
-
-inline constexpr int kLevels = 62;
-
-inline constexpr std::size_t kPairOfVectors = 2;  // in flight at once
+using F64 = TreeF64;
+using U64 = TreeU64;
 
 using V = hn::Vec<F64>;
 using VU = hn::Vec<U64>;
 
 // Where the lanes of a vector are on their way down: the part [a, b] that holds the target.
 struct Descent {
-  VU id, target, a;    // a in ticks
+  VU target, a;        // in ticks
   V part_w, part_h;    // W and Hbar = length * H of [a, b]
   V w_a, h_a, time_a;  // W and Hbar of [0, a], and its length
 };
-
-// Two normals a lane at a node of the tree: node 0 is the whole span, node 2^l + j the middle of the j-th of
-// 2^l parts.
-HWY_INLINE void NodeNormals(const PhiloxKeys& keys, const Descent (&lanes)[kPairOfVectors],
-                            const VU (&node)[kPairOfVectors], LanePair<V> (&normals)[kPairOfVectors]) {
-  PhiloxWords<VU> words[kPairOfVectors];
-#pragma GCC unroll 2
-  for (std::size_t g = 0; g < kPairOfVectors; ++g) words[g] = Counter(lanes[g].id, node[g]);
-  PhiloxRounds(U64(), words, keys);
-  BoxMuller(F64(), words, normals);
-}
 
 // One step down, from a part of length s to the half of it that holds the target.
 HWY_INLINE void Descend(Descent& lane, const LanePair<V>& normals, double s, int level) {
   const F64 d;
   const U64 du;
   const hn::RebindToSigned<U64> di;
-  const V half = hn::Set(d, 0.5);
-  // Halves of W and Hbar: arXiv 2405.06464, with z ~ N(0, s/16) and n ~ N(0, s/12).
-  const V z = hn::Mul(normals.even, hn::Set(d, 0.25 * std::sqrt(s)));
-  const V n = hn::Mul(normals.odd, hn::Set(d, 0.25 * s * std::sqrt(s / 12)));
-  const V half_w = hn::Mul(lane.part_w, half);
-  const V skew = Fma(lane.part_h, hn::Set(d, 1.5 / s), z);
-  const V common = Fma(lane.part_h, hn::Set(d, 0.125), hn::Mul(z, hn::Set(d, -0.25 * s)));
-  const V left_w = hn::Add(half_w, skew), left_h = hn::Add(common, n);
-  const V right_w = hn::Sub(half_w, skew), right_h = hn::Sub(common, n);
-
-  const VU middle = hn::Add(lane.a, hn::Set(du, std::uint64_t{1} << (kLevels - 1 - level)));
-  const V time_m = hn::Add(lane.time_a, hn::Set(d, 0.5 * s));
-  const V w_m = hn::Add(lane.w_a, left_w);
-  // Chen: Hbar_{0,m} = Hbar_{0,a} + Hbar_{a,m} + (m W_a - a W_m) / 2
-  const V turn = hn::Sub(hn::Mul(time_m, lane.w_a), hn::Mul(lane.time_a, w_m));
-  const V h_m = Fma(turn, half, hn::Add(lane.h_a, left_h));
+  const HalvingScales scales(s);
+  const Halves<V> halves = Halve(lane.part_w, lane.part_h, lane.w_a, normals, scales);
+  const VU middle = hn::Add(lane.a, hn::Set(du, std::uint64_t{1} << (BrownianTree::kLevels - 1 - level)));
+  const V time_m = hn::Add(lane.time_a, hn::Set(d, scales.half));
+  const V h_m = AreaToMiddle(lane.h_a, halves.left_h, lane.w_a, halves.w_m, lane.time_a, time_m);
 
   // Ticks are below 2^63: as signed integers they compare the same, and faster. Lanes that are there stay
   // there.
@@ -73,10 +45,10 @@ HWY_INLINE void Descend(Descent& lane, const LanePair<V>& normals, double s, int
   const auto right = hn::RebindMask(d, right_ticks);
   lane.a = hn::IfThenElse(right_ticks, middle, lane.a);
   lane.time_a = hn::IfThenElse(right, time_m, lane.time_a);
-  lane.w_a = hn::IfThenElse(right, w_m, lane.w_a);
+  lane.w_a = hn::IfThenElse(right, halves.w_m, lane.w_a);
   lane.h_a = hn::IfThenElse(right, h_m, lane.h_a);
-  lane.part_w = hn::IfThenElse(right, right_w, left_w);
-  lane.part_h = hn::IfThenElse(right, right_h, left_h);
+  lane.part_w = hn::IfThenElse(right, halves.right_w, halves.left_w);
+  lane.part_h = hn::IfThenElse(right, halves.right_h, halves.left_h);
 }
 
 // One component. hbar may be null.
@@ -88,14 +60,14 @@ void TreeAt(const Stream& stream, double span, const std::uint64_t* ids, const s
   const PhiloxKeys keys(stream);
   for (std::size_t i = 0; i < lanes; i += kPairOfVectors * width) {
     Descent lane[kPairOfVectors];
-    VU node[kPairOfVectors];
+    VU id[kPairOfVectors], node[kPairOfVectors];
     LanePair<V> normals[kPairOfVectors];
     for (std::size_t g = 0; g < kPairOfVectors; ++g) {
-      lane[g].id = hn::LoadU(du, ids + i + g * width);
+      id[g] = hn::LoadU(du, ids + i + g * width);
       lane[g].target = hn::LoadU(du, ticks + i + g * width);
       node[g] = hn::Zero(du);
     }
-    NodeNormals(keys, lane, node, normals);
+    NodeNormals(keys, id, node, normals);
     for (std::size_t g = 0; g < kPairOfVectors; ++g) {
       lane[g].part_w = hn::Mul(normals[g].even, hn::Set(d, std::sqrt(span)));
       lane[g].part_h = hn::Mul(normals[g].odd, hn::Set(d, span * std::sqrt(span / 12)));
@@ -106,15 +78,15 @@ void TreeAt(const Stream& stream, double span, const std::uint64_t* ids, const s
       lane[g].time_a = hn::Zero(d);
     }
     double s = span;
-    for (int level = 0; level < kLevels; ++level, s *= 0.5) {
+    for (int level = 0; level < BrownianTree::kLevels; ++level, s *= 0.5) {
       if (hn::AllTrue(du, hn::Eq(lane[0].a, lane[0].target)) &&
           hn::AllTrue(du, hn::Eq(lane[1].a, lane[1].target)))
         break;
       const VU first = hn::Set(du, std::uint64_t{1} << level);
       for (std::size_t g = 0; g < kPairOfVectors; ++g) {
-        node[g] = hn::Or(first, hn::ShiftRightSame(lane[g].target, kLevels - level));
+        node[g] = hn::Or(first, hn::ShiftRightSame(lane[g].target, BrownianTree::kLevels - level));
       }
-      NodeNormals(keys, lane, node, normals);
+      NodeNormals(keys, id, node, normals);
       for (std::size_t g = 0; g < kPairOfVectors; ++g) Descend(lane[g], normals[g], s, level);
     }
     for (std::size_t g = 0; g < kPairOfVectors; ++g) {

@@ -18,13 +18,15 @@ namespace sde {
 // all.
 class BrownianTree {
  public:
-  static constexpr std::uint64_t kTicks = std::uint64_t{1} << 62;
+  static constexpr int kLevels = 62;
+  static constexpr std::uint64_t kTicks = std::uint64_t{1} << kLevels;
 
   // Throws Error(Status::usage) for a span that is not positive and finite.
   BrownianTree(std::uint64_t seed, std::size_t noises, double span);
 
   std::size_t noises() const { return streams_.size(); }
   double span() const { return span_; }
+  const std::vector<Stream>& streams() const { return streams_; }  // one a component
   double time(std::uint64_t ticks) const { return static_cast<double>(ticks) * 0x1p-62 * span_; }
   // The nearest multiple of 2^granularity ticks, within the span.
   std::uint64_t ticks(double time, int granularity = 0) const;
