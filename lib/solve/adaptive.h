@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/block.h"
@@ -13,6 +14,7 @@ namespace sde {
 struct AdaptiveOptions {
   double rtol = 1e-6;  // of the local error, relative to the larger of |x| before and after the step
   double atol = 1e-9;
+  double min_step = 0;    // SDEs: a step of this length is taken whatever its error
   double first_step = 0;  // 0: a first guess from the size of the drift (Hairer, Norsett & Wanner, II.4)
   std::uint64_t max_steps = 1'000'000;  // tried, of one lane
 
@@ -20,6 +22,7 @@ struct AdaptiveOptions {
   void visit(V& v) {
     v("rtol", rtol);
     v("atol", atol);
+    v("min_step", min_step);
     v("first_step", first_step);
     v("max_steps", max_steps);
   }
@@ -28,6 +31,8 @@ struct AdaptiveOptions {
 // What became of each lane.
 struct LaneReport {
   std::uint64_t accepted = 0, rejected = 0;
+  std::uint64_t guesses = 0;  // evaluations for the length of the first step
+  std::uint64_t forced = 0;   // accepted at the smallest step in spite of their error
   bool finished = true;  // false: max_steps used up, or the step fell below the spacing of numbers near t
 };
 
@@ -45,15 +50,27 @@ class AdaptiveIntegrator {
   // proportional-integral controller (Gustafsson 1991; Hairer & Wanner, IV.2).
   bool advance(double t0, double t1, Block x, StepWorkspace& workspace, const Hooks& hooks = {});
 
+  // The same for a run with save times, which do not cut the steps: start() takes the states at t0 of paths
+  // that end at t1 > t0, and save() writes those at t, which increases from call to call, from the method's
+  // continuous extension. Domains may be null.
+  void start(double t0, double t1, ConstBlock x, const std::vector<Domain>* domains = nullptr);
+  bool save(double t, Block x, StepWorkspace& workspace, const Hooks& hooks = {});
+
   const std::vector<LaneReport>& report() const { return report_; }
   // Evaluations of the drift so far, the largest of any lane: what a block costs.
   std::uint64_t evaluations() const { return rounds_ * stepper_.evaluations(); }
   // Of one lane.
   std::uint64_t evaluations(std::size_t lane) const {
-    return (report_[lane].accepted + report_[lane].rejected) * stepper_.evaluations();
+    const LaneReport& report = report_[lane];
+    return (report.accepted + report.rejected + report.guesses) * stepper_.evaluations();
   }
 
  private:
+  void guess_first_steps(double span, double direction, ConstBlock x, StepWorkspace& workspace);
+  bool run(double stop, double end, double direction, double span, Block x, StepWorkspace& workspace,
+           const Hooks& hooks);
+  bool judge(std::size_t lane, double end, double span, Block x);
+
   const Stepper& stepper_;
   AdaptiveOptions options_;
   int order_;
@@ -61,6 +78,14 @@ class AdaptiveIntegrator {
   StateBlock<double> next_, error_;
   AlignedVector<double> t_, h_, size_, previous_error_;
   std::vector<LaneReport> report_;
+  std::vector<char> active_;
+  // For a run with save times: where lanes are, the steps that brought them there, and the coefficients of
+  // the continuous extension over these, as long as they hold.
+  double end_ = 0, span_ = 0;
+  StateBlock<double> x_, last_x_, powers_;
+  AlignedVector<double> last_t_, last_h_;
+  bool keeps_steps_ = false, powers_hold_ = false;
+  const std::vector<Domain>* domains_ = nullptr;
 };
 
 }  // namespace sde

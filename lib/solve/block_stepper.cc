@@ -116,6 +116,28 @@ class BlockAlgebra {
     return result;
   }
 
+  Vector absolute(Vector v) {
+    const Vector result = take(sde_.dimension());
+    const Block from = block(v), to = block(result);
+    for (std::size_t i = 0; i < from.rows; ++i)
+      for (std::size_t lane = 0; lane < from.lanes; ++lane) to.row(i)[lane] = std::abs(from.row(i)[lane]);
+    return result;
+  }
+
+  bool wants_dense() const { return false; }
+
+  Vector combined(Vector v, Vector w) {
+    const Vector result = take(sde_.dimension());
+    const Block a = block(v), b = block(w), to = block(result);
+    for (std::size_t i = 0; i < a.rows; ++i) {
+      for (std::size_t lane = 0; lane < a.lanes; ++lane) {
+        const double x = a.row(i)[lane], y = b.row(i)[lane], root = std::sqrt(x * x + 0.01 * (y * y));
+        to.row(i)[lane] = root > 0 ? x * x / root : root;
+      }
+    }
+    return result;
+  }
+
   Vector sum(std::initializer_list<Term> terms) { return combine(std::span(terms.begin(), terms.size())); }
   Vector sum(const std::vector<Term>& terms) { return combine(terms); }
 
@@ -170,6 +192,8 @@ class BlockAlgebra {
       add(term.coefficient, term.unit, term.vector, first, result);
       first = false;
     }
+    const Block nothing = block(result);
+    if (first) std::fill_n(nothing.data, nothing.rows * nothing.stride, 0.0);
     return result;
   }
 
@@ -276,6 +300,9 @@ class CountingAlgebra {
   Vector milstein(Vector, double) { return {}; }
   Vector tamed(Vector) { return {}; }
   Vector truncated(Vector) { return {}; }
+  Vector absolute(Vector) { return {}; }
+  Vector combined(Vector, Vector) { return {}; }
+  bool wants_dense() const { return false; }
   Vector sum(std::initializer_list<Term>) { return {}; }
   Vector sum(const std::vector<Term>&) { return {}; }
   Noise noise_sum(std::initializer_list<Term>) { return {}; }

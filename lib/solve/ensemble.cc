@@ -17,7 +17,7 @@
 
 #include "base/error.h"
 #include "brownian/quasi.h"
-#include "solve/increments.h"
+#include "solve/adaptive_sde.h"
 #include "solve/stepper.h"
 
 namespace sde {
@@ -50,6 +50,7 @@ struct Worker {
   std::optional<Increments> brownian;
   AlignedVector<double> saved;  // [record][state][lane]
   std::vector<PathStatus> status;
+  std::vector<LaneReport> lanes;  // of the block, where steps adapt
   Tally::Counts counts;
   bool counting = false;
 };
@@ -90,10 +91,15 @@ class Ensemble::Run {
       forward_ = expr::Program(options.transform->forward, options.transform->states, sde.parameters);
       inverse_ = expr::Program(options.transform->inverse, sde.states, sde.parameters);
     }
-    if (options.adaptive && !stepper_->has_error_estimate())
-      fail(Status::usage, "/solver/adaptive: {} has no error estimate; use dopri5, or a fixed dt",
-           options.method->name);
     set_up_coupling();
+    if (options.adaptive) {
+      const std::string reason = adaptive_refusal(*options.method, sde.calculus, sde.noise_kind);
+      if (!reason.empty()) fail(Status::usage, "/solver/adaptive: {}", reason);
+    }
+    if (options.precision == Precision::f32 && options.brownian == BrownianSource::tree)
+      fail(Status::usage, "/solver/precision: the paths of a tree are f64 (got f32); use a grid, or \"f64\"");
+    if ((options.adaptive || options.brownian == BrownianSource::tree) && stepper_->noises() > 0)
+      tree_path_.emplace(options.seed, stepper_->noises(), grid.end() - grid.start());
   }
 
   bool run(const Sink& sink, const Hooks& hooks, const StopToken* pause) {
@@ -250,6 +256,8 @@ class Ensemble::Run {
       fail(Status::usage, "/brownian/{}: steps in f32 have increments of their own; use f64", what);
     if (stepper_->noises() == 0)
       fail(Status::usage, "/brownian/{}: an ODE has no increments; leave it out", what);
+    if (options_.brownian == BrownianSource::tree)
+      fail(Status::usage, "/brownian/{}: takes increments from a grid (got the type tree); use grid", what);
     if (options_.adaptive)
       fail(Status::usage, "/brownian/{}: needs the same steps on all paths; use a fixed dt", what);
     if (stepper_->draws_numbers())
@@ -294,7 +302,8 @@ class Ensemble::Run {
     if (stepper_->noises() > 0)
       w.brownian.emplace(options_.seed, stepper_->noises(), grid_.segments.front().h, stepper_->needs(),
                          options_.areas, lanes,
-                         PathCoupling{options_.coupling.antithetic, quasi_ ? &*quasi_ : nullptr});
+                         PathCoupling{options_.coupling.antithetic, quasi_ ? &*quasi_ : nullptr},
+                         GridOptions{}.steps, tree_path_ ? &*tree_path_ : nullptr);
   }
 
   void run_block(Worker& w, const Pending& start) {
@@ -343,10 +352,20 @@ class Ensemble::Run {
 
     const std::scoped_lock lock(mutex_);
     tally_.add(std::move(leaves));
-    tally_.path_steps += paths * grid_.steps;
+    for (std::size_t p = 0; options_.adaptive && p < paths; ++p) {
+      const LaneReport& lane = w.lanes[p + offset_];
+      tally_.path_steps += lane.accepted;
+      tally_.rejected += lane.rejected;
+      tally_.forced += lane.forced;
+    }
+    if (!options_.adaptive) tally_.path_steps += paths * grid_.steps;
     unfinished_.erase(position.block);
     finished_.notify_all();
-    hooks_->report(tally_.path_steps, (before_ + options_.paths) * grid_.steps);
+    if (options_.adaptive) {
+      hooks_->report(tally_.paths, before_ + options_.paths);
+    } else {
+      hooks_->report(tally_.path_steps, (before_ + options_.paths) * grid_.steps);
+    }
   }
 
   // Marks the paths on which an implicit step had no solution.
@@ -416,27 +435,50 @@ class Ensemble::Run {
         copy<double>(w.x.view().slice(0, dimension_), w.x.view().slice(dimension_, stepper_->memory()));
       if (grid_.saves_start) record(w, at, lanes);
     }
+    if (options_.adaptive) return integrate_adaptive(w, at, first_id, lanes);
     if (w.brownian) w.brownian->start(first_id);
-    std::optional<AdaptiveIntegrator> adaptive;
-    if (options_.adaptive)
-      adaptive.emplace(*stepper_, options_.tolerance, lanes, static_cast<int>(options_.method->ode_order));
     for (; at.segment < grid_.segments.size(); ++at.segment) {
       const Segment& segment = grid_.segments[at.segment];
-      if (adaptive) {
-        // A pause waits for the end of the block, for its step sizes are part of where it stands; a stop does
-        // not, and the block begins again.
-        if (!adaptive->advance(segment.start, segment.end, w.x, w.steps, *hooks_)) {
-          at = {at.block, 0, 0, 0, 0};
-          return false;
-        }
-      } else if (!advance(w, segment, first_id, at)) {
-        return false;
-      }
+      if (!advance(w, segment, first_id, at)) return false;
       at.number += segment.steps;
       at.step = 0;
       record(w, at, lanes);
     }
     return true;
+  }
+
+  // A pause waits for the end of the block, for its step sizes are part of where it stands; a stop does not,
+  // and the block begins again.
+  bool integrate_adaptive(Worker& w, Position& at, std::uint64_t first_id, std::size_t lanes) const {
+    const std::vector<Domain>* domains = domains_ ? &sde_.domains : nullptr;
+    const auto through = [&](auto& integrator, const auto& to) {
+      for (const Segment& segment : grid_.segments) {
+        if (!to(segment.end)) {
+          at = {at.block, 0, 0, 0, 0};
+          return false;
+        }
+        record(w, at, lanes);
+      }
+      w.lanes = integrator.report();
+      return true;
+    };
+    if (!tree_path_) {
+      AdaptiveIntegrator integrator(*stepper_, options_.tolerance, lanes,
+                                    static_cast<int>(options_.method->ode_order));
+      integrator.start(grid_.start(), grid_.end(), w.x, domains);
+      return through(integrator, [&](double t) { return integrator.save(t, w.x, w.steps, *hooks_); });
+    }
+    TreeSource source(*tree_path_);
+    const bool halving = error_estimate(*options_.method, sde_.noise_kind) == ErrorEstimate::halving;
+    // Halving judges a step of its own order; an embedded method is of strong order 1.
+    const double local_order = (halving ? strong_order(*options_.method, sde_.noise_kind) : 1) + 0.5;
+    AdaptiveSdeIntegrator integrator(*stepper_, options_.tolerance, source, halving, local_order,
+                                     grid_.start(), domains, lanes);
+    integrator.start(first_id, BrownianTree::kTicks, w.x);
+    return through(integrator, [&](double t) {
+      return integrator.advance(tree_path_->ticks(t - grid_.start(), kTreeGranularity), w.x, w.steps,
+                                *hooks_);
+    });
   }
 
   bool advance(Worker& w, const Segment& segment, std::uint64_t first_id, Position& at) const {
@@ -447,7 +489,12 @@ class Ensemble::Run {
       input.t.value = segment.start + static_cast<double>(at.step) * segment.h;
       input.h.value = h;
       input.x = w.x.view();
-      if (w.brownian) w.brownian->serve(at.number + at.step, h, input);
+      if (w.brownian) {
+        const double end = at.step + 1 == segment.steps
+                               ? segment.end
+                               : segment.start + static_cast<double>(at.step + 1) * segment.h;
+        w.brownian->serve(at.number + at.step, h, input.t.value - grid_.start(), end - grid_.start(), input);
+      }
       input.seed = options_.seed;
       input.first_id = first_id;
       input.number = at.number + at.step;
@@ -465,6 +512,7 @@ class Ensemble::Run {
   std::unique_ptr<Stepper> stepper_;
   expr::Program functionals_, forward_, inverse_;
   std::optional<QuasiPaths> quasi_;
+  std::optional<BrownianTree> tree_path_;
   std::size_t functional_count_ = 0;
   bool domains_;
   std::size_t dimension_;
@@ -535,6 +583,8 @@ EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_
   EnsembleResult result;
   result.paths = tally.paths;
   result.path_steps = tally.path_steps;
+  result.rejected = tally.rejected;
+  result.forced = tally.forced;
   result.ok = tally.ok;
   result.non_finite = tally.non_finite;
   result.absorbed = tally.absorbed;

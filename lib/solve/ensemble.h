@@ -16,6 +16,7 @@
 #include "sde/transition.h"
 #include "solve/adaptive.h"
 #include "solve/grid.h"
+#include "solve/increments.h"
 #include "solve/method.h"
 #include "solve/tally.h"
 
@@ -78,12 +79,13 @@ struct EnsembleOptions {
   const Method* method = nullptr;
   MethodOptions tuning;
   bool adaptive = false;
-  AdaptiveOptions tolerance;             // where adaptive
+  AdaptiveOptions tolerance;             // where adaptive; an SDE then takes its paths from a tree
   Precision precision = Precision::f64;  // of the steps; statistics are f64
   std::uint64_t paths = 1;
   std::uint64_t first_path = 0;  // a multiple of kLeafPaths, unless there is one path only (a replay)
   std::uint64_t seed = 0;
-  StatisticsOptions statistics;     // at the save times
+  StatisticsOptions statistics;  // at the save times
+  BrownianSource brownian = BrownianSource::grid;
   AreaLaw areas = AreaLaw::foster;  // where the method needs Levy areas
   CouplingOptions coupling;         // fixed steps only
   const StateTransform* transform = nullptr;
@@ -103,7 +105,8 @@ struct Expectation {
 };
 
 struct EnsembleResult {
-  std::uint64_t paths = 0, path_steps = 0;
+  std::uint64_t paths = 0, path_steps = 0;  // steps taken, of all paths together
+  std::uint64_t rejected = 0, forced = 0;   // where steps adapt: see LaneReport
   std::uint64_t ok = 0, non_finite = 0, absorbed = 0;
   Unsolved unsolved;  // counted in non_finite too
   bool interrupted = false;

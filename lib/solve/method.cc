@@ -98,6 +98,10 @@ const std::vector<Method>& methods() {
        0, 0, 0, 0, 3, true, "Bogacki & Shampine 1989"},
       {"dopri5", "Dormand-Prince 5(4) for an ODE, fixed or adaptive steps", explicit_ode, true, true, none, 0,
        0, 0, 0, 5, true, "Dormand & Prince 1980"},
+      {"dop853", "Dormand-Prince 8(5,3) for an ODE, fixed or adaptive steps, for small tolerances",
+       explicit_ode, true, true, none, 0, 0, 0, 0, 8, true, "Hairer, Norsett & Wanner 1993, section II.10"},
+      {"rodas4", "Rosenbrock method 4(3) for a stiff ODE, L-stable, exact Jacobians, fixed or adaptive steps",
+       implicit, true, true, none, 0, 0, 0, 0, 4, true, "Hairer & Wanner 1996, section IV.7, RODAS"},
       {"tsit5", "Tsitouras 5(4) for an ODE, fixed or adaptive steps", explicit_ode, true, true, none, 0, 0, 0,
        0, 5, true, "Tsitouras 2011"},
   };

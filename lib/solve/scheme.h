@@ -19,6 +19,9 @@
 //   a.truncated(y)                        y drawn back to a ball whose radius grows as h shrinks
 //   a.sum({term, ...}), a.noise_sum(...)  linear combination; a term is {coefficient, unit, vector}
 //   a.product(w, z)                       row by row, of noises
+//   a.absolute(v)                         |v|, component by component
+//   a.combined(v, w)                      v^2 / sqrt(v^2 + w^2 / 100), component by component; 0 for 0
+//   a.wants_dense()                       whether Result::dense is asked for
 //
 // f and G at one (y, c) are evaluated together.
 #pragma once
@@ -50,6 +53,8 @@ struct Result {
   Vec<A> next;
   std::optional<Vec<A>> error = {};
   std::optional<Vec<A>> memory = {};
+  // x(t + theta h) = x + sum_j dense_j theta^(j+1); where the algebra wants it.
+  std::vector<Vec<A>> dense = {};
 };
 
 // --- SDEs, strong order 1/2 and 1 ---

@@ -53,6 +53,7 @@ Scheme<A> find_scheme(const Method& method, NoiseKind kind) {
       {"bosh3", [](A& a) { return scheme::runge_kutta(a, bosh3_tableau()); }},
       {"dopri5", [](A& a) { return scheme::runge_kutta(a, dopri5_tableau()); }},
       {"tsit5", [](A& a) { return scheme::runge_kutta(a, tsit5_tableau()); }},
+      {"dop853", [](A& a) { return scheme::runge_kutta(a, dop853_tableau()); }},
   };
   const auto found = table.find(name);
   if (found == table.end()) fail(Status::bug, "method {} has no scheme", name);

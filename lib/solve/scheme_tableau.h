@@ -46,14 +46,26 @@ Result<A> runge_kutta(A& a, const RungeKutta& t) {
     for (std::size_t j = 0; j < i; ++j) y.add(entry(t.a[i], j), Unit::h, k[j]);
     k.push_back(a.drift(i == 0 ? a.state() : y.value(), t.c[i]));
   }
+  const auto weighted = [&](const auto& weight) {
+    std::vector<Term<Vec<A>>> terms;
+    for (std::size_t i = 0; i < k.size(); ++i)
+      if (const double c = weight(i); c != 0) terms.push_back({c, Unit::h, k[i]});
+    return a.sum(terms);
+  };
   Sum<A> next(a);
-  std::vector<Term<Vec<A>>> error;
-  for (std::size_t i = 0; i < k.size(); ++i) {
-    next.add(t.b[i], Unit::h, k[i]);
-    if (entry(t.e, i) != 0) error.push_back({t.e[i], Unit::h, k[i]});
-  }
+  for (std::size_t i = 0; i < k.size(); ++i) next.add(t.b[i], Unit::h, k[i]);
   Result<A> result{next.value()};
-  if (!error.empty()) result.error = a.sum(error);
+  if (!t.e.empty()) result.error = weighted([&](std::size_t i) { return entry(t.e, i); });
+  if (!t.e3.empty())
+    result.error = a.combined(*result.error, weighted([&](std::size_t i) { return entry(t.e3, i); }));
+  if (t.dense.empty() || !a.wants_dense()) return result;
+  for (std::size_t i = 0; i < t.late_c.size(); ++i) {
+    Sum<A> y(a);
+    for (std::size_t j = 0; j < k.size(); ++j) y.add(entry(t.late_a[i], j), Unit::h, k[j]);
+    k.push_back(a.drift(y.value(), t.late_c[i]));
+  }
+  for (std::size_t j = 0; j < t.dense.front().size(); ++j)
+    result.dense.push_back(weighted([&](std::size_t i) { return entry(t.dense[i], j); }));
   return result;
 }
 
@@ -63,6 +75,21 @@ Noise<A> mean_increment(A& a) {
   return a.noise_sum({{0.5, Unit::one, a.dW()}, {1, Unit::one, a.H()}});
 }
 
+// Rackauckas & Nie (2017): beside a method of strong order 3/2 stands one of order 1, with the same stages,
+// the drift taken at the start alone and the terms with I10 and I111 left out. What the two differ by in the
+// drift and in the noise, the sizes added.
+template <class V>
+std::vector<Term<V>> drift_error(const Row& alpha, const std::vector<V>& f) {
+  std::vector<Term<V>> terms;
+  for (std::size_t i = 0; i < f.size(); ++i)
+    if (const double c = alpha[i] - (i == 0 ? 1 : 0); c != 0) terms.push_back({c, Unit::h, f[i]});
+  return terms;
+}
+template <class A>
+Vec<A> natural_error(A& a, const std::vector<Term<Vec<A>>>& drift, const std::vector<Term<Vec<A>>>& noise) {
+  return a.sum({{1, Unit::one, a.absolute(a.sum(drift))}, {1, Unit::one, a.absolute(a.sum(noise))}});
+}
+
 template <class A>
 Result<A> strong_additive(A& a, const StrongAdditive& t) {
   using enum Unit;
@@ -70,6 +97,7 @@ Result<A> strong_additive(A& a, const StrongAdditive& t) {
   const Noise<A> mean = mean_increment(a);
   std::vector<Vec<A>> f;
   Sum<A> next(a);
+  std::vector<Term<Vec<A>>> late;
   for (std::size_t i = 0; i < t.alpha.size(); ++i) {
     Sum<A> y(a);
     for (std::size_t j = 0; j < i; ++j) {
@@ -81,8 +109,9 @@ Result<A> strong_additive(A& a, const StrongAdditive& t) {
     if (t.beta1[i] != 0 || t.beta2[i] != 0)
       next.add(1, one,
                a.apply(x, t.c1[i], a.noise_sum({{t.beta1[i], one, a.dW()}, {t.beta2[i], one, mean}})));
+    if (t.beta2[i] != 0) late.push_back({t.beta2[i], one, a.apply(x, t.c1[i], mean)});
   }
-  return {next.value()};
+  return {next.value(), natural_error(a, drift_error(t.alpha, f), late)};
 }
 
 template <class A>
@@ -95,6 +124,7 @@ Result<A> strong_ito(A& a, const StrongIto& t) {
   const Noise<A> i111 = a.noise_sum({{1.0 / 6, per_h, a.product(square, dW)}, {-0.5, one, dW}});
   std::vector<Vec<A>> f, y, z;
   Sum<A> next(a);
+  std::vector<Term<Vec<A>>> late;
   for (std::size_t i = 0; i < t.alpha.size(); ++i) {
     Sum<A> drifting(a), diffusing(a);
     for (std::size_t j = 0; j < i; ++j) {
@@ -114,8 +144,11 @@ Result<A> strong_ito(A& a, const StrongIto& t) {
                                   {t.beta2[i], one, i11},
                                   {t.beta3[i], one, mean},
                                   {t.beta4[i], one, i111}})));
+    if (t.beta3[i] != 0 || t.beta4[i] != 0)
+      late.push_back(
+          {1, one, a.apply(z[i], t.c1[i], a.noise_sum({{t.beta3[i], one, mean}, {t.beta4[i], one, i111}}))});
   }
-  return {next.value()};
+  return {next.value(), natural_error(a, drift_error(t.alpha, f), late)};
 }
 
 template <class A>

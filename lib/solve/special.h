@@ -17,6 +17,11 @@ std::unique_ptr<Stepper> make_theta_stepper(const SdeExpressions& sde, double th
 // directions. Throws Error(Status::usage) where they grow faster than any power.
 double growth_power(const SdeExpressions& sde);
 
+// An ODE by the Rosenbrock method RODAS (Hairer & Wanner 1996, IV.7): order 4 with an estimate of order 3,
+// stiffly accurate and L-stable, dense output of order 3, every lane with its t and h. Jacobian and time
+// derivative are symbolic. Six solves with one factorisation a step.
+std::unique_ptr<Stepper> make_rosenbrock_stepper(const SdeExpressions& sde);
+
 // Langevin dynamics dq = M p dt, dp = (F(q, t) - gamma p) dt + S dW by the splitting BAOAB (Leimkuhler &
 // Matthews 2013): half a kick, half a drift, the exact Ornstein-Uhlenbeck flow, half a drift, half a kick.
 // Positions are the states without noise. Throws Error(Status::usage) where the SDE has another form, saying

@@ -75,6 +75,12 @@ class Stepper {
   // Writes the next state (and memory) to `next` and, where `error` is given and the method has one, the
   // estimated local error. `next` and `error` may not overlap the input.
   virtual void step(const StepInput& input, Block next, Block* error, StepWorkspace& workspace) const = 0;
+
+  // Degree of the method's continuous extension, a polynomial over the step; 0 where it has none.
+  virtual std::size_t dense_degree() const { return 0; }
+  // Writes its coefficients to `powers`, [degree * dimension][lane]: the state at t + theta h is
+  // x + sum_j theta^(j+1) (rows j * dimension ...).
+  virtual void dense(const StepInput&, Block powers, StepWorkspace&) const { (void)powers; }
 };
 
 // The whole step compiled to one block program. `per_lane` where lanes will differ in t and h.

@@ -48,9 +48,13 @@ class SymbolicStepper final : public Stepper {
     if (needs_.levy_area)
       for (std::string& name : area_names(noises_)) lanes.push_back(std::move(name));
     (per_lane ? lanes : uniforms).insert((per_lane ? lanes : uniforms).end(), {"t", kStep});
-    std::vector<Expr> outputs = step.next;
+    std::vector<Expr> outputs = step.next, dense_outputs;
     if (step.memory) outputs.insert(outputs.end(), step.memory->begin(), step.memory->end());
     next_ = expr::Program(outputs, lanes, uniforms);
+    for (const std::vector<Expr>& power : step.dense)
+      dense_outputs.insert(dense_outputs.end(), power.begin(), power.end());
+    dense_degree_ = step.dense.size();
+    if (dense_degree_ > 0) dense_ = expr::Program(dense_outputs, lanes, uniforms);
     if (!step.error) return;
     outputs.insert(outputs.end(), step.error->begin(), step.error->end());
     next_and_error_ = expr::Program(outputs, lanes, uniforms);
@@ -64,7 +68,24 @@ class SymbolicStepper final : public Stepper {
   std::size_t evaluations() const override { return evaluations_; }
   std::size_t operations() const override { return next_.lane_operations(); }
 
+  std::size_t dense_degree() const override { return dense_degree_; }
+
   void step(const StepInput& in, Block next, Block* error, StepWorkspace& w) const override {
+    prepare(in, w);
+    for (std::size_t i = 0; i < dimension_ + memory_; ++i) w.outputs.push_back(next.row(i));
+    for (std::size_t i = 0; error && i < dimension_; ++i) w.outputs.push_back(error->row(i));
+    (error ? next_and_error_ : next_)
+        .run(w.inputs.data(), w.uniforms, w.outputs.data(), in.x.lanes, w.sde.program);
+  }
+
+  void dense(const StepInput& in, Block powers, StepWorkspace& w) const override {
+    prepare(in, w);
+    for (std::size_t i = 0; i < dense_degree_ * dimension_; ++i) w.outputs.push_back(powers.row(i));
+    dense_.run(w.inputs.data(), w.uniforms, w.outputs.data(), in.x.lanes, w.sde.program);
+  }
+
+ private:
+  void prepare(const StepInput& in, StepWorkspace& w) const {
     const std::size_t lanes = in.x.lanes, rows = dimension_ + memory_;
     w.inputs.clear();
     for (std::size_t i = 0; i < rows; ++i) w.inputs.push_back(in.x.row(i));
@@ -81,19 +102,14 @@ class SymbolicStepper final : public Stepper {
       w.uniforms.push_back(in.h.value);
     }
     w.outputs.clear();
-    for (std::size_t i = 0; i < rows; ++i) w.outputs.push_back(next.row(i));
-    for (std::size_t i = 0; error && i < dimension_; ++i) w.outputs.push_back(error->row(i));
-    (error ? next_and_error_ : next_)
-        .run(w.inputs.data(), w.uniforms, w.outputs.data(), lanes, w.sde.program);
   }
 
- private:
   std::size_t dimension_, noises_, evaluations_;
   BrownianNeeds needs_;
-  std::size_t memory_;
+  std::size_t memory_, dense_degree_ = 0;
   bool has_error_, per_lane_;
   std::vector<double> parameters_;
-  expr::Program next_, next_and_error_;
+  expr::Program next_, next_and_error_, dense_;
 };
 
 }  // namespace

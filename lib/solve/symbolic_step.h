@@ -24,6 +24,7 @@ struct SymbolicStep {
   std::optional<std::vector<expr::Expr>> error = {}, memory = {};
   std::size_t evaluations = 0;
   BrownianNeeds needs = {};
+  std::vector<std::vector<expr::Expr>> dense = {};  // x(t + theta h) = x + sum_j dense[j] theta^(j+1)
 };
 
 // `per_lane` where lanes will differ in t and h.

@@ -148,6 +148,23 @@ class SymbolicAlgebra {
     return result;
   }
 
+  Vector absolute(const Vector& v) const {
+    Vector result;
+    for (const Expr& e : v) result.push_back(expr::call("abs", {e}));
+    return result;
+  }
+
+  bool wants_dense() const { return true; }
+
+  Vector combined(const Vector& v, const Vector& w) const {
+    Vector result;
+    for (std::size_t i = 0; i < v.size(); ++i) {
+      const Expr square = v[i] * v[i], root = expr::sqrt(square + Expr(0.01) * (w[i] * w[i]));
+      result.push_back(expr::select(expr::less(Expr(0), root), square / root, root));
+    }
+    return result;
+  }
+
   Vector sum(std::initializer_list<Term> terms) const {
     return combine(std::span(terms.begin(), terms.size()), state_.size());
   }
@@ -222,6 +239,7 @@ std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& m
   if (!reason.empty()) fail(Status::usage, "/solver/method: {}", reason);
   if (method.family == MethodFamily::splitting)
     return std::string(method.name) == "align" ? make_align_stepper(sde) : make_baoab_stepper(sde);
+  if (std::string(method.name) == "rodas4") return make_rosenbrock_stepper(sde);
   if (method.family == MethodFamily::implicit) {
     const std::string name = method.name;
     const bool milstein = name == "implicit-milstein";
@@ -231,7 +249,7 @@ std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& m
   SymbolicAlgebra algebra(sde, options);
   auto result = find_scheme<SymbolicAlgebra>(method, sde.noise_kind)(algebra);
   SymbolicStep step{std::move(result.next), std::move(result.error), std::move(result.memory),
-                    algebra.evaluations(), algebra.needs()};
+                    algebra.evaluations(),  algebra.needs(),         std::move(result.dense)};
   if (precision == Precision::f32) return make_float_stepper(sde, step);
   return make_symbolic_stepper(sde, step, per_lane);
 }

@@ -1,5 +1,6 @@
 #include "solve/tableau.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace sde {
@@ -16,11 +17,14 @@ const RungeKutta& rk4_tableau() {
 }
 
 const RungeKutta& bosh3_tableau() {
-  static const RungeKutta t = {{0, 1.0 / 2, 3.0 / 4, 1},
-                               {{}, {1.0 / 2}, {0, 3.0 / 4}, {2.0 / 9, 1.0 / 3, 4.0 / 9}},
-                               {2.0 / 9, 1.0 / 3, 4.0 / 9, 0},
-                               {-5.0 / 72, 1.0 / 12, 1.0 / 9, -1.0 / 8},
-                               3};
+  static const RungeKutta t = {
+      {0, 1.0 / 2, 3.0 / 4, 1},
+      {{}, {1.0 / 2}, {0, 3.0 / 4}, {2.0 / 9, 1.0 / 3, 4.0 / 9}},
+      {2.0 / 9, 1.0 / 3, 4.0 / 9, 0},
+      {-5.0 / 72, 1.0 / 12, 1.0 / 9, -1.0 / 8},
+      3,
+      // the cubic through both ends and their slopes
+      {{1, -4.0 / 3, 5.0 / 9}, {0, 1, -2.0 / 3}, {0, 4.0 / 3, -8.0 / 9}, {0, -1, 1}}};
   return t;
 }
 
@@ -36,8 +40,65 @@ const RungeKutta& dopri5_tableau() {
        {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}},
       {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84, 0},
       {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40},
-      5};
+      5,
+      // Shampine 1986: order 4
+      {{1, -8048581381.0 / 2820520608, 8663915743.0 / 2820520608, -12715105075.0 / 11282082432},
+       {},
+       {0, 131558114200.0 / 32700410799, -68118460800.0 / 10900136933, 87487479700.0 / 32700410799},
+       {0, -1754552775.0 / 470086768, 14199869525.0 / 1410260304, -10690763975.0 / 1880347072},
+       {0, 127303824393.0 / 49829197408, -318862633887.0 / 49829197408, 701980252875.0 / 199316789632},
+       {0, -282668133.0 / 205662961, 2019193451.0 / 616988883, -1453857185.0 / 822651844},
+       {0, 40617522.0 / 29380423, -110615467.0 / 29380423, 69997945.0 / 29380423}}};
   return t;
+}
+
+namespace {
+
+// scale theta^power (theta^2 + p theta + q), over theta, theta^2 ...
+Row quadratic(double scale, int power, double p, double q) {
+  Row row(4, 0.0);
+  const double c[] = {q, p, 1};
+  for (int k = 0; k < 3; ++k)
+    if (power - 1 + k < 4) row[static_cast<std::size_t>(power - 1 + k)] = scale * c[k];
+  return row;
+}
+
+// The interpolant of order 4 in Tsitouras 2011, its factors multiplied out.
+std::vector<Row> tsit5_dense() {
+  const auto roots = [](double scale, double r, double s) { return quadratic(scale, 2, -(r + s), r * s); };
+  // -1.053 theta (theta - r) (theta^2 - p theta + q)
+  const double r = 1.3299890189751412, p = 1.4364028541716351, q = 0.7139816917074209,
+               scale = -1.0530884977290216;
+  return {{-scale * r * q, scale * (q + r * p), -scale * (r + p), scale},
+          quadratic(0.1017, 2, -2.1966568338249754, 1.2949852507374631),
+          quadratic(2.490627285651252793, 2, -2.38535645472061657, 1.57803468208092486),
+          roots(-16.54810288924490272, 1.21712927295533244, 0.61620406037800089),
+          roots(47.37952196281928122, 1.203071208372362603, 0.658047292653547382),
+          roots(-34.87065786149660974, 1.2, 0.666666666666666667),
+          roots(2.5, 1, 0.6)};
+}
+
+}  // namespace
+
+std::vector<Row> nested_dense(const Row& b, const std::vector<Row>& rows) {
+  const std::size_t stages = std::max(b.size(), rows.empty() ? 0 : rows.front().size());
+  const std::size_t last = b.size() - 1, terms = rows.size() + 3;
+  std::vector<Row> dense(stages, Row(terms, 0.0));
+  // theta, theta (1 - theta), theta^2 (1 - theta), theta^2 (1 - theta)^2 ... over the powers of theta
+  Row basis(terms + 1, 0.0);
+  basis[1] = 1;
+  for (std::size_t k = 0; k < terms; ++k) {
+    for (std::size_t i = 0; i < stages; ++i) {
+      const double f0 = i < b.size() ? b[i] : 0, f1 = (i == 0 ? 1 : 0) - f0;
+      const double f2 = f0 - (i == last ? 1 : 0) - f1;
+      const double f = k == 0 ? f0 : k == 1 ? f1 : k == 2 ? f2 : i < rows[k - 3].size() ? rows[k - 3][i] : 0;
+      for (std::size_t j = 0; j < terms; ++j) dense[i][j] += f * basis[j + 1];
+    }
+    // times (1 - theta), then theta, in turn
+    for (std::size_t j = terms; j > 0; --j) basis[j] = k % 2 == 0 ? basis[j] - basis[j - 1] : basis[j - 1];
+    if (k % 2 == 1) basis[0] = 0;
+  }
+  return dense;
 }
 
 const RungeKutta& tsit5_tableau() {
@@ -55,7 +116,8 @@ const RungeKutta& tsit5_tableau() {
        2.324710524099774, 0},
       {0.00178001105222577714, 0.0008164344596567469, -0.007880878010261995, 0.1447110071732629,
        -0.5823571654525552, 0.45808210592918697, -1.0 / 66},
-      5};
+      5,
+      tsit5_dense()};
   return t;
 }
 

@@ -8,13 +8,23 @@ namespace sde {
 using Row = std::vector<double>;
 
 // y_i = x + h sum_j a_ij k_j, k_i = f(t + c_i h, y_i); next = x + h sum b_i k_i; error = h sum e_i k_i.
+// Within the step: x(t + theta h) = x + h sum_i sum_j dense_ij theta^(j+1) k_i.
 struct RungeKutta {
   Row c;
   std::vector<Row> a;  // row i has i entries
   Row b;
-  Row e;          // empty: no estimate
-  int order = 1;  // of b
+  Row e;                        // empty: no estimate
+  int order = 1;                // of b
+  std::vector<Row> dense = {};  // of every stage, the late ones after the others; empty: none
+  Row e3 = {};      // a second estimate, h sum e3_i k_i, of lower order (see combined in scheme.h)
+  Row late_c = {};  // further stages, for the dense output alone
+  std::vector<Row> late_a = {};
 };
+
+// The dense output x + theta (F0 + (1 - theta) (F1 + theta (F2 + (1 - theta) (...)))) over the powers of
+// theta, where F0 = h sum b_i k_i, F1 = h k_0 - F0, F2 = F0 - h k_last - F1 with the last stage of b the
+// derivative at the end, and F3 ... = h sum_i rows_ji k_i (Hairer, Norsett & Wanner 1993, II.6).
+std::vector<Row> nested_dense(const Row& b, const std::vector<Row>& rows);
 
 // Roessler (SIAM J. Numer. Anal. 48, 2010), additive noise:
 // y_i = x + h sum a_ij f(t + c0_j h, y_j) + sum b_ij G(t + c1_j h) I10/h;
@@ -49,6 +59,7 @@ const RungeKutta& rk4_tableau();
 const RungeKutta& bosh3_tableau();   // Bogacki & Shampine 1989, 3(2)
 const RungeKutta& dopri5_tableau();  // Dormand & Prince 1980, 5(4)
 const RungeKutta& tsit5_tableau();   // Tsitouras 2011, 5(4)
+const RungeKutta& dop853_tableau();  // Dormand & Prince, 8(5,3), Hairer, Norsett & Wanner 1993
 
 const StrongAdditive& sra1_tableau();   // Roessler 2010
 const StrongAdditive& sra3_tableau();   // Roessler 2010

@@ -192,6 +192,8 @@ void Tally::merge(const Tally& other) {
   merge_counts(other.counts_);
   paths += other.paths;
   path_steps += other.path_steps;
+  rejected += other.rejected;
+  forced += other.forced;
   ok += other.ok;
   non_finite += other.non_finite;
   absorbed += other.absorbed;
@@ -335,7 +337,8 @@ void restore_tree(LeafTree<T>& tree, const std::string& name, std::size_t words,
 
 NamedArrays Tally::store() const {
   NamedArrays arrays;
-  arrays.put("counts", std::vector<std::uint64_t>{paths, path_steps, ok, non_finite, absorbed});
+  arrays.put("counts",
+             std::vector<std::uint64_t>{paths, path_steps, ok, non_finite, absorbed, rejected, forced});
   arrays.put("unsolved", std::vector<std::uint64_t>{unsolved.paths, unsolved.path_id, unsolved.step});
   arrays.put("undefined", undefined);
   store_tree(moments_, "moments", arrays);
@@ -360,12 +363,14 @@ NamedArrays Tally::store() const {
 
 Tally Tally::restore(const TallyLayout& layout, const NamedArrays& arrays) {
   Tally tally(layout);
-  const std::vector<std::uint64_t>& counts = arrays.integer("counts", 5);
+  const std::vector<std::uint64_t>& counts = arrays.integer("counts", 7);
   tally.paths = counts[0];
   tally.path_steps = counts[1];
   tally.ok = counts[2];
   tally.non_finite = counts[3];
   tally.absorbed = counts[4];
+  tally.rejected = counts[5];
+  tally.forced = counts[6];
   const std::vector<std::uint64_t>& lost = arrays.integer("unsolved", 3);
   tally.unsolved = {lost[0], lost[1], lost[2]};
   tally.undefined = arrays.integer("undefined", layout.expectations + layout.controls);

@@ -105,6 +105,7 @@ class Tally {
   static Tally restore(const TallyLayout& layout, const NamedArrays& arrays);
 
   std::uint64_t paths = 0, path_steps = 0;
+  std::uint64_t rejected = 0, forced = 0;  // steps, where they adapt: see LaneReport
   std::uint64_t ok = 0, non_finite = 0, absorbed = 0;
   Unsolved unsolved;  // counted in non_finite too
   std::vector<std::uint64_t> undefined;

@@ -71,14 +71,11 @@ TEST(YieldTo, AnOptionReplacesWhatTheSchemaExcludesBesideIt) {
   set_at(document, "/solver/steps", Json(5), "--steps");
   yield_to(document, "simulate", {"/solver/steps"});
   EXPECT_EQ(document.json()["solver"].dump(), R"({"method":"heun","steps":5})");
-  set_at(document, "/solver/adaptive/rtol", Json(0.1), "--rtol");
-  yield_to(document, "simulate", {"/solver/adaptive/rtol"});
-  EXPECT_EQ(document.json()["solver"].dump(), R"({"method":"heun","adaptive":{"rtol":0.1}})");
   // Two that are given together stay, for validation to refuse.
   set_at(document, "/solver/dt", Json(0.5), "--dt");
-  yield_to(document, "simulate", {"/solver/dt", "/solver/adaptive/rtol"});
+  yield_to(document, "simulate", {"/solver/dt", "/solver/steps"});
   EXPECT_EQ(sentence_of([&] { validate(document, "simulate"); }),
-            "a.json: at /solver: takes only one of dt and adaptive");
+            "a.json: at /solver: takes only one of dt and steps");
 }
 
 }  // namespace

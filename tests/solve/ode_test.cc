@@ -34,13 +34,118 @@ TEST(Ode, OrdersAreWhatTheTableSays) {
   // x' = x cos t, x = exp(sin t): nonlinear in time, exact everywhere.
   const SdeDocument d = scalar("x*cos(t)", "0", "1");
   const double exact = std::exp(std::sin(2.0));
-  for (const char* method : {"euler", "heun", "rk4", "bosh3", "dopri5", "tsit5"}) {
-    const double coarse = std::abs(end_value(d, method, 2, 0.1) - exact);
-    const double fine = std::abs(end_value(d, method, 2, 0.05) - exact);
+  for (const char* method : {"euler", "heun", "rk4", "bosh3", "dopri5", "tsit5", "rodas4"}) {
+    const double h = std::string(method) == "rodas4" ? 0.025 : 0.1;
+    const double coarse = std::abs(end_value(d, method, 2, h) - exact);
+    const double fine = std::abs(end_value(d, method, 2, h / 2) - exact);
     const double order = std::log2(coarse / fine);
     EXPECT_GT(order, find_method(method).ode_order - 0.35) << method;
     EXPECT_LT(order, find_method(method).ode_order + 0.75) << method;
   }
+}
+
+TEST(Ode, OrderEight) {
+  // Steps long enough that rounding does not show.
+  const SdeDocument d = scalar("x*cos(t)", "0", "1");
+  const double exact = std::exp(std::sin(4.0));
+  const double coarse = std::abs(end_value(d, "dop853", 4, 1) - exact);
+  const double fine = std::abs(end_value(d, "dop853", 4, 0.5) - exact);
+  EXPECT_NEAR(std::log2(coarse / fine), 8, 0.9);
+}
+
+// Save times do not cut the steps of an adaptive run, and what stands there is as good as the steps are.
+TEST(Ode, SaveTimesComeFromTheContinuousExtension) {
+  SdeDocument d;
+  d.states = {testing::state("x", "y", {}, "1"), testing::state("y", "-x", {}, "0")};
+  std::vector<double> many;
+  for (int i = 1; i <= 500; ++i) many.push_back(0.02 * i);
+  for (const char* method : {"bosh3", "dopri5", "tsit5", "dop853", "rodas4"}) {
+    EnsembleOptions options;
+    options.adaptive = true;
+    options.tolerance.rtol = options.tolerance.atol = 1e-6;
+    double worst = 0, end_of_many = 0, end_alone = 0;
+    const auto with = run(d, method, make_grid(0, 10, many), options, [&](const PathBlock& block) {
+      for (std::size_t s = 0; s < many.size(); ++s)
+        worst = std::max(worst, std::abs(block.at(0, s, 0) - std::cos(many[s])));
+      end_of_many = block.at(0, many.size() - 1, 0);
+    });
+    const auto without = run(d, method, make_grid(0, 10, {10}), options,
+                             [&](const PathBlock& block) { end_alone = block.at(0, 0, 0); });
+    EXPECT_EQ(with.path_steps, without.path_steps) << method;
+    EXPECT_EQ(end_of_many, end_alone) << method;
+    EXPECT_LT(with.path_steps, std::string(method) == "bosh3" ? 1000u : 200u) << method;
+    EXPECT_LT(worst, 1e-4) << method;
+  }
+}
+
+// Of what the continuous extension misses inside one step, the order: of bosh3 and rodas4 3, of dopri5 and
+// tsit5 4, of dop853 7 (one more for the local error).
+TEST(Ode, OrdersOfTheContinuousExtensions) {
+  const SdeExpressions sde = parse_document(scalar("x*cos(t)", "0", "1"));
+  const std::vector<std::pair<const char*, double>> orders = {
+      {"bosh3", 3}, {"rodas4", 3}, {"dopri5", 4}, {"tsit5", 4}, {"dop853", 7}};
+  for (const auto& [method, order] : orders) {
+    const auto stepper = make_stepper(sde, find_method(method), true);
+    const auto error = [&](double length) {
+      StateBlock<double> x(1, kLaneQuantum), powers(stepper->dense_degree(), kLaneQuantum);
+      AlignedVector<double> t(kLaneQuantum, 0.3), h(kLaneQuantum, length);
+      for (std::size_t i = 0; i < kLaneQuantum; ++i) x.row(0)[i] = std::exp(std::sin(0.3));
+      StepWorkspace workspace;
+      StepInput input;
+      input.t.lanes = t.data();
+      input.h.lanes = h.data();
+      input.x = x.view();
+      stepper->dense(input, powers, workspace);
+      double worst = 0;
+      for (double theta : {0.2, 0.45, 0.8}) {
+        double value = x.row(0)[0];
+        for (std::size_t j = 0; j < powers.rows(); ++j)
+          value += powers.row(j)[0] * std::pow(theta, static_cast<double>(j + 1));
+        worst = std::max(worst, std::abs(value - std::exp(std::sin(0.3 + theta * length))));
+      }
+      return worst;
+    };
+    const double length = order > 5 ? 0.8 : 0.1;
+    EXPECT_NEAR(std::log2(error(length) / error(length / 2)), order + 1, 0.7) << method;
+  }
+}
+
+constexpr double kRobertson40[] = {0.7158270687194, 9.185534764558e-06, 0.2841637457458};
+constexpr double kVanDerPol2000[] = {1.706167732170, -8.928097010248e-04};
+
+// Stiff problems of Hairer & Wanner 1996, with values that Radau of order 5 gives at tolerances of 1e-12.
+TEST(Ode, StiffProblemsByTheRosenbrockMethod) {
+  EnsembleOptions options;
+  options.adaptive = true;
+  options.method = &find_method("rodas4");
+  options.tolerance.rtol = 1e-6;
+  options.tolerance.atol = 1e-10;
+  SdeDocument robertson;
+  robertson.states = {testing::state("x", "-0.04*x + 1e4*y*z", {}, "1"),
+                      testing::state("y", "0.04*x - 1e4*y*z - 3e7*y^2", {}, "0"),
+                      testing::state("z", "3e7*y^2", {}, "0")};
+  const auto r = run(robertson, "rodas4", make_grid(0, 40, {}), options);
+  EXPECT_NEAR(r.final[0].mean, kRobertson40[0], 2e-5);
+  EXPECT_NEAR(r.final[1].mean, kRobertson40[1], 2e-9);
+  EXPECT_NEAR(r.final[2].mean, kRobertson40[2], 2e-5);
+  EXPECT_LT(r.path_steps, 200u);
+
+  SdeDocument oscillator;
+  oscillator.states = {testing::state("x", "y", {}, "2"),
+                       testing::state("y", "1000*(1 - x^2)*y - x", {}, "0")};
+  const auto v = run(oscillator, "rodas4", make_grid(0, 2000, {}), options);
+  EXPECT_NEAR(v.final[0].mean, kVanDerPol2000[0], 1e-4);
+  EXPECT_NEAR(v.final[1].mean, kVanDerPol2000[1], 1e-6);
+  EXPECT_LT(v.path_steps, 2000u);
+  // An explicit method gets there only by a thousand times as many.
+  options.tolerance.max_steps = 20 * v.path_steps;
+  EXPECT_EQ(run(oscillator, "dopri5", make_grid(0, 2000, {}), options).non_finite, 1u);
+}
+
+TEST(Ode, TheRosenbrockMethodIsLStable) {
+  // One step of x' = -k x multiplies by R(-k h), which goes to 0.
+  EXPECT_LT(std::abs(end_value(scalar("-1e8*x", "0", "1"), "rodas4", 1, 1)), 1e-6);
+  EXPECT_LT(std::abs(end_value(scalar("-1e3*x", "0", "1"), "rodas4", 1, 1)), 2e-2);
 }
 
 TEST(Ode, AdaptiveStepsKeepTheToleranceOfEveryPath) {
@@ -50,7 +155,7 @@ TEST(Ode, AdaptiveStepsKeepTheToleranceOfEveryPath) {
   d.states[1].initial.kind = InitialLaw::Kind::uniform;
   d.states[1].initial.first = "0.5";
   d.states[1].initial.second = "200";
-  for (const char* method : {"bosh3", "dopri5", "tsit5"})
+  for (const char* method : {"bosh3", "dopri5", "tsit5", "dop853", "rodas4"})
     for (double tolerance : {1e-5, 1e-8}) {
       EnsembleOptions options;
       options.adaptive = true;

@@ -103,11 +103,47 @@ void check_runge_kutta(const RungeKutta& t, int lower) {
   EXPECT_GT(largest, 1e-6);
 }
 
+// The continuous extension: sum_i b_i(theta) Phi_i(tree) = theta^n / gamma(tree) for trees of n nodes.
+void check_dense(const RungeKutta& t, int order) {
+  std::vector<Row> a = t.a;
+  Row c = t.c;
+  a.insert(a.end(), t.late_a.begin(), t.late_a.end());
+  c.insert(c.end(), t.late_c.begin(), t.late_c.end());
+  ASSERT_EQ(t.dense.size(), a.size());
+  for (std::size_t i = 0; i < c.size(); ++i) EXPECT_NEAR(c[i], times(a, Row(c.size(), 1))[i], 1e-13);
+  const auto residual = [&](const Tree& tree, double theta) {
+    const Row weights = tree.weights(a);
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i)
+      for (std::size_t j = 0; j < t.dense[i].size(); ++j)
+        sum += t.dense[i][j] * std::pow(theta, static_cast<double>(j + 1)) * weights[i];
+    return sum - std::pow(theta, tree.order()) / tree.gamma();
+  };
+  for (const double theta : {0.1, 0.37, 0.5, 0.83, 1.0}) {
+    for (const Tree& tree : trees_up_to(order)) EXPECT_NEAR(residual(tree, theta), 0, 2e-13) << theta;
+    // At the end it is the method.
+    for (const Tree& tree : trees_up_to(t.order)) EXPECT_NEAR(residual(tree, 1), 0, 2e-13);
+  }
+  double largest = 0;
+  for (const Tree& tree : trees_up_to(order + 1)) largest = std::max(largest, std::abs(residual(tree, 0.37)));
+  EXPECT_GT(largest, 1e-9) << "of a higher order than it says";
+}
+
+TEST(Tableau, ContinuousExtensionsMeetTheirConditions) {
+  check_dense(bosh3_tableau(), 3);
+  check_dense(dopri5_tableau(), 4);
+  check_dense(tsit5_tableau(), 4);
+  check_dense(dop853_tableau(), 7);
+}
+
 TEST(Tableau, RungeKuttaMethodsMeetTheirConditions) {
   check_runge_kutta(euler_tableau(), 0);
   check_runge_kutta(rk4_tableau(), 0);
   check_runge_kutta(bosh3_tableau(), 2);
   check_runge_kutta(dopri5_tableau(), 4);
+  check_runge_kutta(dop853_tableau(), 5);
+  for (const Tree& tree : trees_up_to(3))
+    EXPECT_NEAR(dot(dop853_tableau().e3, tree.weights(dop853_tableau().a)), 0, 1e-13);
   check_runge_kutta(tsit5_tableau(), 4);
 }
 

@@ -7,6 +7,7 @@
 #include "base/aligned.h"
 #include "base/error.h"
 #include "base/suggest.h"
+#include "brownian/tree_walk.h"
 #include "by_hand.h"
 #include "expr/program.h"
 #include "random/stream.h"
@@ -25,6 +26,8 @@ struct Case {
   SdeDocument (*document)();
   Precision precision = Precision::f64;
   std::optional<HandWritten> by_hand = {};
+  BrownianSource brownian = BrownianSource::grid;
+  std::uint64_t steps = 1000;
 };
 
 StateDocument state(const char* name, const char* drift,
@@ -80,8 +83,9 @@ const Case kCases[] = {
     {"gbm_milstein_f32", "milstein", 65536, gbm, Precision::f32},
     {"heston_em_f32", "euler-maruyama", 65536, heston, Precision::f32},
     {"lorenz_em_f32", "euler-maruyama", 8192, lorenz, Precision::f32},
+    {"ou_em_tree", "euler-maruyama", 65536, ou, Precision::f64, {}, BrownianSource::tree, 1024},
+    {"ou_em_tree_1000", "euler-maruyama", 8192, ou, Precision::f64, {}, BrownianSource::tree},
 };
-constexpr std::uint64_t kSteps = 1000;
 constexpr double kDt = 1e-3;
 
 double best_seconds(std::int64_t repeats, const std::function<void()>& run) {
@@ -171,16 +175,29 @@ Limits measure_limits(std::int64_t repeats) {
   return limits;
 }
 
+constexpr double kOperationsANode = 12;  // of halving an interval
+
+// Nodes of a tree that a step evaluates.
+double nodes_a_step(const TimeGrid& grid) {
+  const BrownianTree tree(1, 1, grid.end() - grid.start());
+  TreeWalker walker(tree, kLaneQuantum, false);
+  walker.start(0);
+  for (std::uint64_t i = 1; i <= grid.steps; ++i)
+    walker.move(tree.ticks(static_cast<double>(i) * grid.segments.front().h, kTreeGranularity));
+  return static_cast<double>(walker.nodes()) / static_cast<double>(grid.steps);
+}
+
 Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths, bool one_thread,
                const Limits& limits) {
   const SdeDocument document = c.document();
   const SdeExpressions equation = parse_document(document);
   const InitialStates initial(document);
-  const TimeGrid grid = make_grid(0, kDt * static_cast<double>(kSteps), {}, kDt);
+  const TimeGrid grid = make_grid(0, kDt * static_cast<double>(c.steps), {}, kDt);
   EnsembleOptions options;
   options.method = &find_method(c.method);
   options.paths = paths;
   options.precision = c.precision;
+  options.brownian = c.brownian;
   options.statistics.moments = false;
   EnsembleResult result;
   const double seconds = best_seconds(repeats, [&] {
@@ -189,9 +206,10 @@ Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths, bool on
   });
   Run run;
   run.case_name = c.name;
-  run.name = fmt::format("{} paths x {} steps, {}, {}", paths, kSteps, c.method,
-                         c.precision == Precision::f32 ? "f32" : "f64");
-  run.value = static_cast<double>(paths * kSteps) / seconds;
+  run.name = fmt::format("{} paths x {} steps, {}, {}{}", paths, c.steps, c.method,
+                         c.precision == Precision::f32 ? "f32" : "f64",
+                         c.brownian == BrownianSource::tree ? ", virtual tree" : "");
+  run.value = static_cast<double>(paths * c.steps) / seconds;
   run.unit = "path-steps/s";
   run.more = {{"seconds", seconds},
               {"mean", result.final[0].mean},
@@ -203,8 +221,13 @@ Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths, bool on
   // limit, and what is left is the cost of going from one to the other.
   const auto stepper = make_stepper(equation, *options.method, false, options.precision);
   const bool f32 = c.precision == Precision::f32;
-  const double normals = static_cast<double>(equation.noises.size()) * (stepper->needs().space_time ? 2 : 1);
-  const auto operations = static_cast<double>(stepper->operations());
+  double normals = static_cast<double>(equation.noises.size()) * (stepper->needs().space_time ? 2 : 1);
+  auto operations = static_cast<double>(stepper->operations());
+  if (c.brownian == BrownianSource::tree) {
+    const double nodes = nodes_a_step(grid) * static_cast<double>(equation.noises.size());
+    normals = 2 * nodes;
+    operations += kOperationsANode * nodes;
+  }
   const double for_normals = normals / (f32 ? limits.normals_f32 : limits.normals);
   const double for_operations = operations / (f32 ? limits.operations_f32 : limits.operations);
   run.more.insert(run.more.end(), {{"normals_per_step", normals},
@@ -218,10 +241,10 @@ Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths, bool on
   if (c.by_hand) {
     const double by_hand = best_seconds(repeats, [&] {
       ++options.seed;
-      run_by_hand(*c.by_hand, paths, kSteps, kDt, options.seed);
+      run_by_hand(*c.by_hand, paths, c.steps, kDt, options.seed);
     });
-    run.more.emplace_back("by_hand", static_cast<double>(paths * kSteps) / by_hand);
-    run.note += fmt::format("; by hand {:.0f} M", static_cast<double>(paths * kSteps) / by_hand / 1e6);
+    run.more.emplace_back("by_hand", static_cast<double>(paths * c.steps) / by_hand);
+    run.note += fmt::format("; by hand {:.0f} M", static_cast<double>(paths * c.steps) / by_hand / 1e6);
   }
   return run;
 }

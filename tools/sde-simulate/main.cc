@@ -12,8 +12,10 @@
 #include "lamperti.h"
 #include "options.h"
 #include "report.h"
+#include "solve/adaptive_sde.h"
 #include "solve/convergence.h"
 #include "solve/ensemble.h"
+#include "solve/stability.h"
 
 namespace {
 
@@ -39,7 +41,7 @@ cli::ChoiceTable method_table() {
         claim += fmt::format(" ({} where noise commutes)", m.weak_commutative);
       if (m.weak_additive > std::max(m.weak_order, m.weak_commutative))
         claim += fmt::format(" ({} where it is additive)", m.weak_additive);
-    } else if (m.family == MethodFamily::explicit_ode) {
+    } else if (m.most_general == NoiseKind::none) {
       claim = fmt::format("; order {}", m.ode_order);
     }
     table.rows.emplace_back(m.name, fmt::format("{}{}; {}", m.summary, claim, m.source));
@@ -84,10 +86,14 @@ cli::ToolInfo describe() {
   std::vector<std::string> names = {"auto"};
   for (const std::string& name : method_names()) names.push_back(name);
   o.choice("method", "/solver/method", names, "how a step is taken").default_text("auto");
-  o.number("dt", "/solver/dt", "length of a step").value_name("H");
+  o.number("dt", "/solver/dt", "length of a step; of the first one where steps adapt").value_name("H");
   o.integer("steps", "/solver/steps", "number of steps from start to end, in place of --dt").value_name("N");
-  o.number("rtol", "/solver/adaptive/rtol", "relative tolerance of adaptive steps").value_name("TOL");
-  o.number("atol", "/solver/adaptive/atol", "absolute tolerance of adaptive steps").value_name("TOL");
+  o.number("rtol", "/solver/adaptive/rtol", "relative tolerance of adaptive steps")
+      .value_name("TOL")
+      .default_text("1e-6, of an SDE 1e-3");
+  o.number("atol", "/solver/adaptive/atol", "absolute tolerance of adaptive steps")
+      .value_name("TOL")
+      .default_text("1e-9, of an SDE as rtol");
   o.choice("precision", "/solver/precision", {"f64", "f32"}, "arithmetic of the steps and their normals")
       .default_text("f64");
   o.number("theta", "/solver/theta", "how implicit the methods theta and implicit-milstein are, 0 to 1")
@@ -103,7 +109,7 @@ cli::ToolInfo describe() {
   o.value("save", "/time/save",
           "times to keep: a count of equispaced ones, a list [0,1,2] or {\"every\": 0.1}")
       .value_name("TIMES")
-      .default_text("101");
+      .default_text("about a hundred of the steps");
   o.list("stats", "/output/statistics",
          "statistics at the save times: mean, variance, covariance, quantiles, histogram, autocorrelation")
       .value_name("LIST");
@@ -116,6 +122,10 @@ cli::ToolInfo describe() {
        "the drift is affine")
       .value_name("EXPR=MEAN")
       .repeatable();
+  o.choice(
+       "brownian", "/brownian/type", {"grid", "tree"},
+       "how Brownian paths are addressed: by the number of the step, or by time, the same path for any steps")
+      .default_text("grid");
   o.choice("levy-area", "/brownian/levy_area", {"foster", "davie", "wiktorsson", "mrongowius"},
            "how Levy areas are drawn where a method needs them")
       .default_text("foster");
@@ -138,6 +148,7 @@ cli::ToolInfo describe() {
          "reach the target by multilevel Monte Carlo; without --dt or --steps to a bias no larger than it");
   o.integer("path-id", "", "replay the path of this id alone, with the bits it has among all")
       .value_name("ID");
+  o.flag("strict", "", "end with status 1 where a path is not finite");
   o.choice("print-sde", "", {"ito", "stratonovich", "lamperti"},
            "print the equation in this calculus, or the SDE document of its Lamperti transform, and end");
   o.choice("transform", "/solver/transform", {"none", "lamperti"},
@@ -189,7 +200,11 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   SimulateOptions& options = job.options;
   job.choice = choose_method(job.equation);
   config::read_options(context.config(), options);
-  if (options.solver.method != "auto") job.choice = {&find_method(options.solver.method), "asked for"};
+  if (options.solver.method != "auto") {
+    job.choice = {&find_method(options.solver.method), "asked for"};
+  } else if (options.solver.adaptive && options.solver.transform != "lamperti") {
+    job.choice = config::locate(context.config(), "", [&] { return choose_adaptive_method(job.equation); });
+  }
   std::optional<Lamperti> transformed;
   if (options.solver.transform == "lamperti") {
     if (options.solver.method == "auto")
@@ -209,8 +224,11 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   // Levels have one save time, the end, so that nothing but the steps asked for divides the time.
   if (options.target.multilevel) options.time.save = std::uint64_t{1};
   job.fixed_steps = options.solver.dt || options.solver.steps;
-  job.schedule = config::locate(
-      context.config(), "", [&] { return make_schedule(options, job.document(), job.choice.method->name); });
+  job.schedule = config::locate(context.config(), "", [&] {
+    return make_schedule(options, job.document(), job.stepped, *job.choice.method);
+  });
+  if (options.target.multilevel && options.brownian.type == "tree")
+    context.config().error("/brownian/type", "levels take their increments from a grid (got tree)");
   options.solver.method = job.choice.method->name;
   context.keep(options);
 
@@ -219,6 +237,10 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   const bool draw = !context.plot().empty();
   job.store = context.output().given() && form != io::OutputForm::json;
   job.trajectories = job.store && options.output.trajectories && !options.target.stderr_;
+  TimeGrid& grid = job.schedule.grid;
+  // Save times do not change where adaptive steps go: those that nobody looks at are left out.
+  if (job.schedule.adaptive && !job.store && !draw && !context.sharded() && context.merge().files.empty())
+    grid = make_grid(grid.start(), grid.end(), {grid.end()});
   EnsembleOptions& ensemble = job.ensemble;
   ensemble.method = job.choice.method;
   ensemble.adaptive = job.schedule.adaptive;
@@ -230,12 +252,10 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
     ensemble.tuning.radius = *options.solver.radius;
   }
   config::locate(context.config(), "", [&] { check_options(*job.choice.method, ensemble.tuning); });
-  if (options.solver.adaptive) {
-    ensemble.tolerance.rtol = options.solver.adaptive->rtol;
-    ensemble.tolerance.atol = options.solver.adaptive->atol;
-  }
+  ensemble.tolerance = job.schedule.tolerance;
   if (options.solver.precision == "f32") ensemble.precision = Precision::f32;
   ensemble.seed = context.seed();
+  ensemble.brownian = options.brownian.type == "tree" ? BrownianSource::tree : BrownianSource::grid;
   ensemble.areas = area_law(options.brownian.levy_area);
   ensemble.coupling = config::locate(context.config(), "", [&] { return coupling_of(options); });
   const bool whole = context.merge().files.empty();
@@ -296,6 +316,11 @@ int run(cli::Context& context) {
   if (job.known) add_squares(job);
   const auto threads = static_cast<unsigned>(context.threads());
   job.ensemble.lanes = choose_lanes(grid, job.equation.dimension(), job.ensemble, job.trajectories, threads);
+  if (!job.schedule.adaptive && whole) {
+    const double dt = grid.segments.front().h;
+    if (const auto limit = stability_limit(job.stepped, *job.choice.method, dt, job.ensemble.tuning))
+      context.warn(stability_warning(*limit, job.choice.method->name, dt));
+  }
   if (grid.shortened && whole)
     context.warn("dt does not divide the time between save times; the last step before each is shorter");
   const double bytes = output_bytes(job, context.output().form);

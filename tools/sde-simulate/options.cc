@@ -6,16 +6,19 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "solve/adaptive_sde.h"
 #include "solve/method.h"
 
 namespace sde {
 namespace {
 
-std::vector<double> save_times(const SimulateOptions& options, double start, double end) {
-  if (const auto* count = std::get_if<std::uint64_t>(&options.time.save))
-    return equispaced(start, end, *count);
-  if (const auto* list = std::get_if<std::vector<double>>(&options.time.save)) return *list;
-  const double every = std::get<SaveEvery>(options.time.save).every;
+// What was asked for; nothing where nothing was.
+std::optional<std::vector<double>> save_times(const SimulateOptions& options, double start, double end) {
+  if (!options.time.save) return {};
+  const auto& save = *options.time.save;
+  if (const auto* count = std::get_if<std::uint64_t>(&save)) return equispaced(start, end, *count);
+  if (const auto* list = std::get_if<std::vector<double>>(&save)) return *list;
+  const double every = std::get<SaveEvery>(save).every;
   if (!(every > 0)) fail(Status::usage, "/time/save/every: must be > 0 (got {})", every);
   if ((end - start) / every > 1e9)
     fail(Status::usage, "/time/save/every: {} asks for {:.3g} save times; use a larger one", every,
@@ -27,10 +30,39 @@ std::vector<double> save_times(const SimulateOptions& options, double start, dou
   return times;
 }
 
-// A thousand steps or a few more, so that as many lie between each two of equispaced save times.
-std::uint64_t default_steps(const std::vector<double>& save) {
-  const std::uint64_t intervals = save.size() > 1 ? save.size() - 1 : 1;
-  return (999 / intervals + 1) * intervals;
+constexpr std::uint64_t kSaves = 101;
+
+// Every step's time, or about a hundred of them.
+std::vector<double> times_of_steps(double start, double end, double dt) {
+  const double exact = (end - start) / dt;
+  if (!(exact < kMostSteps)) return {start, end};  // make_grid says what is wrong
+  const double whole = std::max(1.0, std::round(exact));
+  const auto steps =
+      static_cast<std::uint64_t>(std::abs(exact - whole) <= 1e-9 * whole ? whole : std::ceil(exact));
+  const std::uint64_t stride = (steps - 1) / (kSaves - 1) + 1;
+  std::vector<double> times;
+  for (std::uint64_t i = 0; i < steps; i += stride) times.push_back(start + static_cast<double>(i) * dt);
+  times.push_back(end);
+  return times;
+}
+
+// A thousand steps or a few more, so that as many lie between each two of equispaced save times; a power of
+// two of them on a tree, which is fastest there.
+std::uint64_t default_steps(const std::optional<std::vector<double>>& save, bool tree) {
+  const std::uint64_t intervals = save && save->size() > 1 ? save->size() - 1 : 1;
+  return tree && intervals == 1 ? 1024 : (999 / intervals + 1) * intervals;
+}
+
+// Steps of an SDE cost more and gain less from a small tolerance than those of an ODE.
+AdaptiveOptions fill_tolerance(SimulateTolerance& given, bool ode) {
+  AdaptiveOptions tolerance;
+  if (!given.rtol) given.rtol = ode ? tolerance.rtol : 1e-3;
+  if (!given.atol) given.atol = ode ? tolerance.atol : *given.rtol;
+  tolerance.rtol = *given.rtol;
+  tolerance.atol = *given.atol;
+  tolerance.min_step = given.min_step;
+  tolerance.max_steps = given.max_steps;
+  return tolerance;
 }
 
 }  // namespace
@@ -62,9 +94,8 @@ CouplingOptions coupling_of(const SimulateOptions& options) {
   return coupling;
 }
 
-Schedule make_schedule(SimulateOptions& options, const SdeDocument& document,
-                       const std::string& method_name) {
-  const Method& method = find_method(method_name);
+Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, const SdeExpressions& solved,
+                       const Method& method) {
   const TimeDocument own = document.time.value_or(TimeDocument{});
   const double start = options.time.start.value_or(own.start), end = options.time.end.value_or(own.end);
   options.time.start = start;
@@ -72,33 +103,33 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document,
   SimulateSolver& solver = options.solver;
   if (solver.dt && solver.steps)
     fail(Status::usage, "/solver: dt and steps exclude each other; give one of them");
-  if (solver.adaptive && (solver.dt || solver.steps))
-    fail(Status::usage,
-         "/solver: adaptive steps and a fixed dt or steps exclude each other; give one of them");
   if (!(end > start))
     fail(Status::usage, "/time: end must be greater than start (got start {}, end {})", start, end);
-  const std::vector<double> save = save_times(options, start, end);
+  const std::optional<std::vector<double>> save = save_times(options, start, end);
+  const std::vector<double> equal = save ? *save : equispaced(start, end, kSaves);
 
+  const bool ode = solved.noise_kind == NoiseKind::none;
+  if (ode && method.adaptive && !solver.adaptive && !solver.dt && !solver.steps) solver.adaptive.emplace();
   if (solver.adaptive) {
-    if (!method.adaptive)
+    const std::string reason = adaptive_refusal(method, solved.calculus, solved.noise_kind);
+    if (!reason.empty()) fail(Status::usage, "/solver/adaptive: {}", reason);
+    Schedule schedule{make_grid(start, end, equal), true, fill_tolerance(*solver.adaptive, ode)};
+    if (solver.dt) schedule.tolerance.first_step = *solver.dt;
+    if (solver.steps) schedule.tolerance.first_step = (end - start) / static_cast<double>(*solver.steps);
+    if (!(schedule.tolerance.min_step <= end - start))
       fail(Status::usage,
-           "/solver/adaptive: {} has no error estimate, and step control by it would bias the increments; "
-           "use dopri5 on an "
-           "ODE, or a fixed dt",
-           method.name);
-    return {make_grid(start, end, save), true};
+           "/solver/adaptive/min_step: must not exceed the time from start to end, {} (got {})", end - start,
+           schedule.tolerance.min_step);
+    return schedule;
   }
   if (!solver.dt && !solver.steps) {
-    if (method.adaptive) {
-      solver.adaptive = SimulateTolerance{};
-      return {make_grid(start, end, save), true};
-    }
     // The exact law needs no steps between the times asked for.
-    if (method.family == MethodFamily::exact) return {make_grid(start, end, save), false};
-    solver.steps = default_steps(save);
+    if (method.family == MethodFamily::exact) return {make_grid(start, end, equal), false, {}};
+    solver.steps = default_steps(save, options.brownian.type == "tree");
   }
   const double dt = solver.dt ? *solver.dt : (end - start) / static_cast<double>(*solver.steps);
-  return {make_grid(start, end, save, dt), false};
+  const bool possible = dt > 0 && std::isfinite(dt);
+  return {make_grid(start, end, save || !possible ? equal : times_of_steps(start, end, dt), dt), false, {}};
 }
 
 void choose_statistics(SimulateOptions& options, const SdeExpressions& equation, const TimeGrid& grid,

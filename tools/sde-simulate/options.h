@@ -15,6 +15,7 @@
 #include "solve/adaptive.h"
 #include "solve/ensemble.h"
 #include "solve/grid.h"
+#include "solve/method.h"
 #include "solve/tally.h"
 
 namespace sde {
@@ -30,7 +31,8 @@ struct SaveEvery {
 
 struct SimulateTime {
   std::optional<double> start, end;
-  std::variant<std::uint64_t, std::vector<double>, SaveEvery> save = std::uint64_t{101};
+  // Absent: about a hundred times among those of the steps, which then cut none of them.
+  std::optional<std::variant<std::uint64_t, std::vector<double>, SaveEvery>> save;
 
   template <class V>
   void visit(V& v) {
@@ -41,12 +43,16 @@ struct SimulateTime {
 };
 
 struct SimulateTolerance {
-  double rtol = AdaptiveOptions{}.rtol, atol = AdaptiveOptions{}.atol;
+  std::optional<double> rtol, atol;  // filled in by make_schedule
+  double min_step = AdaptiveOptions{}.min_step;
+  std::uint64_t max_steps = AdaptiveOptions{}.max_steps;
 
   template <class V>
   void visit(V& v) {
     v("rtol", rtol);
     v("atol", atol);
+    v("min_step", min_step);
+    v("max_steps", max_steps);
   }
 };
 
@@ -177,6 +183,7 @@ CouplingOptions coupling_of(const SimulateOptions& options);
 struct Schedule {
   TimeGrid grid;
   bool adaptive = false;
+  AdaptiveOptions tolerance;  // where adaptive
 };
 
 // What is computed at the save times, of an output that is stored and of a picture.
@@ -184,8 +191,10 @@ struct Schedule {
 void choose_statistics(SimulateOptions& options, const SdeExpressions& equation, const TimeGrid& grid,
                        bool store, bool draw, StatisticsOptions& into);
 
-// Fills time.start, time.end and, where nothing was said, solver.steps (about a thousand) in `options`, so
-// that the effective configuration states them. Throws Error(Status::usage) with a JSON pointer.
-Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, const std::string& method);
+// Fills time.start, time.end, tolerances and, where nothing was said, solver.steps (about a thousand) in
+// `options`, so that the effective configuration states them. `solved` is the equation in the calculus of
+// the method. Throws Error(Status::usage) with a JSON pointer.
+Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, const SdeExpressions& solved,
+                       const Method& method);
 
 }  // namespace sde

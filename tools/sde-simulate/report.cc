@@ -16,6 +16,11 @@ namespace {
 
 constexpr std::size_t kPathsShown = 12;
 
+double mean_steps(const EnsembleResult& result) {
+  return static_cast<double>(result.path_steps) /
+         static_cast<double>(std::max<std::uint64_t>(1, result.paths));
+}
+
 }  // namespace
 
 SdeExpressions parse_model(const config::FoundSde& found) {
@@ -149,7 +154,8 @@ Report::Report(cli::Context& context, const Job& job)
       options_(job.options),
       document_(job.document()),
       equation_(job.solved),
-      schedule_(job.schedule) {
+      schedule_(job.schedule),
+      strict_(context.values().flag("strict")) {
   if (!context.plot().empty())
     shown_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kPathsShown, job.shard.rows)));
 }
@@ -362,19 +368,23 @@ std::string Report::law_text(const EnsembleResult& result, std::size_t width) co
 }
 
 std::string Report::text(const EnsembleResult& result, double seconds) const {
-  const std::string steps =
-      schedule_.adaptive ? "adaptive steps" : fmt::format("{} steps", schedule_.grid.steps);
+  const std::string steps = schedule_.adaptive ? fmt::format("{:.4g} adaptive steps each", mean_steps(result))
+                                               : fmt::format("{} steps", schedule_.grid.steps);
   std::string out =
       fmt::format("{}: {} paths, {} by {} ({}), {:.3g} s", document_.name.empty() ? "sde" : document_.name,
                   result.paths, steps, job_.choice.method->name,
                   equation_.noises.empty() ? std::string("no noise")
                                            : fmt::format("{} noise", to_string(equation_.noise_kind)),
                   seconds);
-  if (seconds > 0 && !schedule_.adaptive)
+  if (seconds > 0)
     out += fmt::format(", {:.3g} M path-steps/s", static_cast<double>(result.path_steps) / seconds / 1e6);
   if (context_.sharded())
     out += fmt::format("; shard {} of {}, paths {} to {} of {}", job_.shard.index, job_.shard.count,
                        job_.shard.first, job_.shard.first + job_.shard.rows, job_.shard.total);
+  if (schedule_.adaptive)
+    out += fmt::format("\n{} steps were rejected, one in {:.3g}", result.rejected,
+                       static_cast<double>(result.path_steps + result.rejected) /
+                           static_cast<double>(std::max<std::uint64_t>(1, result.rejected)));
   out += fmt::format("\nat t = {:g}\n", schedule_.grid.end());
   std::size_t width = 8;
   for (const std::string& name : equation_.states) width = std::max(width, name.size());
@@ -412,6 +422,9 @@ int Report::finish(const EnsembleResult& result, double seconds) {
     context_.warn(
         fmt::format("{} of {} paths became non-finite; try a smaller dt, or a domain with a boundary",
                     result.non_finite - result.unsolved.paths, result.paths));
+  if (result.forced > 0)
+    context_.warn(fmt::format("{} steps of the smallest length, {:g}, were taken in spite of their error",
+                              result.forced, schedule_.tolerance.min_step));
   if (writer_) {
     write_statistics(result);
     writer_->finish();
@@ -420,7 +433,13 @@ int Report::finish(const EnsembleResult& result, double seconds) {
 
   config::Summary summary;
   summary.set("/kind", "simulate").set("/name", document_.name).set("/paths", result.paths);
-  if (!schedule_.adaptive) summary.set("/steps", schedule_.grid.steps).set("/path_steps", result.path_steps);
+  if (schedule_.adaptive) {
+    summary.set("/steps", mean_steps(result)).set("/rejected", result.rejected);
+    summary.set("/rtol", schedule_.tolerance.rtol).set("/atol", schedule_.tolerance.atol);
+  } else {
+    summary.set("/steps", schedule_.grid.steps);
+  }
+  summary.set("/path_steps", result.path_steps);
   summary.set("/seconds", seconds)
       .set("/method", job_.choice.method->name)
       .set("/method_reason", job_.choice.reason);
@@ -507,6 +526,7 @@ int Report::finish(const EnsembleResult& result, double seconds) {
     summary.set("/target_reached", reached);
     if (!reached) status = Status::negative;
   }
+  if (strict_ && result.non_finite > 0) status = Status::negative;
   return context_.finish(summary, text(result, seconds), status);
 }
 

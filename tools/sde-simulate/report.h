@@ -68,6 +68,7 @@ class Report {
   const SdeDocument& document_;
   const SdeExpressions& equation_;
   const Schedule& schedule_;
+  bool strict_;  // paths that are not finite make the run fail
   std::unique_ptr<io::EnsembleWriter> writer_;
   std::vector<std::vector<double>> shown_;  // [path] -> [save][state], the first paths, for the picture
 };
