@@ -17,7 +17,7 @@ Frame<T>::Frame(const Network& network, std::size_t lanes, std::size_t tangents,
   memory_ = network.value_rows_ * kLaneQuantum +
             network.value_rows_ * lanes * (1 + tangents + (gradients ? 1 : 0)) +
             (slopes ? network.slope_rows_ * lanes : 0) + round_up_lanes(network.fold_rows_) + lanes +
-            kLaneQuantum + lanes * network.groups_;
+            kLaneQuantum + lanes * (network.groups_ + attention_rows());
   if (gradients) memory_ += transposed_rows() * lanes + network.flipped_;
 }
 
@@ -41,6 +41,7 @@ void Frame<T>::place(T* memory) {
   fold_ = take(round_up_lanes(net_->fold_rows_));
   time_ = take(lanes_ + kLaneQuantum);
   inverse_ = take(net_->groups_ * lanes_);
+  attention_ = take(attention_rows() * lanes_);
 }
 
 template <class T>
@@ -160,6 +161,9 @@ void Frame<T>::forward(const T* theta) {
       if (!is_uniform(layer.out)) linear(layer, theta);
     } else if (layer.kind == Network::Kind::norm) {
       norm(layer);
+    } else if (layer.kind == Network::Kind::attention) {
+      attend<T>(attention_of(layer), value(layer.in[0]), keep_slopes_ ? slope(layer.out) : attention_,
+                value(layer.out));
     } else {
       combine(layer, theta, value(layer.in[0]), value(layer.in[1]), lanes_, true, value(layer.out));
     }
@@ -204,6 +208,7 @@ void Frame<T>::combine(const Layer& layer, const T* theta, const T* a, const T* 
     }
     case Network::Kind::linear:
     case Network::Kind::norm:
+    case Network::Kind::attention:
       break;
   }
 }
@@ -260,6 +265,7 @@ void Frame<T>::combine_backward(const Layer& layer, const T* theta, T* into, std
     }
     case Network::Kind::linear:
     case Network::Kind::norm:
+    case Network::Kind::attention:
       break;
   }
   seen[v] = 1;
@@ -356,6 +362,11 @@ void Frame<T>::push(const T* theta) {
     T* out = tangent(layer.out);
     if (layer.kind == Network::Kind::norm) {
       norm_push(layer);
+    } else if (layer.kind == Network::Kind::attention) {
+      for (std::size_t k = 0; k < tangent_count_; ++k) {
+        attend_push<T>(attention_of(layer), value(layer.in[0]), slope(layer.out),
+                       tangent(layer.in[0]) + k * lanes_, ld, attention_, out + k * lanes_);
+      }
     } else if (layer.kind != Network::Kind::linear) {
       combine(layer, theta, tangent(layer.in[0]), tangent(layer.in[1]), ld, false, out);
     } else {
@@ -434,6 +445,10 @@ void Frame<T>::backward(const T* theta, T* into, bool with_input) {
       linear_backward(layer, theta, into, seen, with_input);
     } else if (layer.kind == Network::Kind::norm) {
       norm_backward(layer, seen);
+    } else if (layer.kind == Network::Kind::attention) {
+      attend_backward<T>(attention_of(layer), value(layer.in[0]), slope(layer.out), gradient(layer.out),
+                         attention_, gradient(layer.in[0]));
+      seen[layer.in[0]] = 1;
     } else {
       combine_backward(layer, theta, into, seen, with_input);
     }

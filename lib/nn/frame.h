@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "nn/attention.h"
 #include "nn/network.h"
 
 namespace sde::nn {
@@ -63,6 +64,11 @@ class Frame {
   Convolution<T> convolution(const Layer& layer, const T* theta) const;
   // Numbers of a pixel of the two inputs of a join.
   std::pair<std::size_t, std::size_t> joined_rows(const Layer& layer, std::size_t n) const;
+  AttentionShape attention_of(const Layer& layer) const {
+    return {layer.image.pixels(), layer.image.channels, lanes_};
+  }
+  // Rows of memory that attention needs: of one pixel's scores, and of all weights where they are not kept.
+  std::size_t attention_rows() const { return net_->attending_ * (keep_slopes_ ? 1 : net_->attending_); }
   std::size_t transposed_rows() const { return round_up_lanes(net_->widest_ + net_->inputs_) + kLaneQuantum; }
   void linear_backward(const Layer& layer, const T* theta, T* into, std::vector<char>& seen, bool with_input);
 
@@ -73,7 +79,8 @@ class Frame {
   std::int32_t label_ = kNoClass;
   T *values_ = nullptr, *slopes_ = nullptr, *tangents_ = nullptr, *gradients_ = nullptr,
     *uniform_values_ = nullptr;
-  T *fold_ = nullptr, *time_ = nullptr, *transposed_ = nullptr, *flipped_ = nullptr, *inverse_ = nullptr;
+  T *fold_ = nullptr, *time_ = nullptr, *transposed_ = nullptr, *flipped_ = nullptr, *attention_ = nullptr,
+    *inverse_ = nullptr;
 };
 
 }  // namespace sde::nn

@@ -97,9 +97,12 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
     : options_(options), inputs_(inputs), outputs_(outputs), classes_(classes) {
   const TimeEmbeddingOptions& embedding = options.time_embedding;
   if (!inputs || !outputs) fail(Status::usage, "a network needs at least one input and one output");
-  if (options.type != NetworkType::unet && (!options.image.empty() || options.blocks != 1)) {
+  if (options.type != NetworkType::unet &&
+      (!options.image.empty() || options.blocks != 1 || options.attention)) {
     fail(Status::usage, "/network/{}: is for networks of type unet",
-         options.image.empty() ? "blocks" : "image");
+         options.attention       ? "attention"
+         : options.image.empty() ? "blocks"
+                                 : "image");
   }
   if (options.hidden.empty()) fail(Status::usage, "/network/hidden: must name at least one width");
   for (const std::size_t width : options.hidden) {

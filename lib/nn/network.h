@@ -106,14 +106,15 @@ class Network {
     bool time_only = false;                        // does not depend on x
     std::size_t slope_rows = 0, slope_offset = 0;  // of what is kept for derivatives
   };
-  enum class Kind { linear, norm, add, windows, convolution, halve, enlarge, join, planes };
+  enum class Kind { linear, norm, add, windows, convolution, halve, enlarge, join, planes, attention };
   struct Layer {
     Kind kind;
     std::size_t out;
     // linear: out = act(bias + weight in[0]), or in[0] and the rows of in[1] after it where `joined` (values
     // 0 and 1, side by side in memory); norm: out = act(normalised(in[0]) (1 + gain) + shift), gain and shift
     // the halves of in[1]; add: out = in[0] + in[1]; the others are those of nn/image.h, planes being
-    // pixels_to_planes and join the channels of in[0] and of in[1] pixel by pixel.
+    // pixels_to_planes, attention that of nn/attention.h, and join the channels of in[0] and of in[1] pixel
+    // by pixel.
     std::size_t in[2] = {0, 0};
     bool joined = false;
     std::size_t columns = 0;  // linear: rows of its input; 0: bias alone
@@ -144,6 +145,7 @@ class Network {
   Image add_image_layer(Kind kind, const Image& in, const ImageShape& out);
   Image add_convolution(const std::string& name, const Image& in, std::size_t channels, std::size_t window,
                         bool zero);
+  Image add_attention(const std::string& name, const Image& in, std::size_t film);
   Image add_block(const std::string& name, const Image& in, std::size_t channels, std::size_t film);
 
   NetworkOptions options_;
@@ -153,7 +155,8 @@ class Network {
   std::vector<Layer> layers_;
   std::size_t value_rows_ = 0, slope_rows_ = 0, widest_ = 0, fold_rows_ = 0, flipped_ = 0, groups_ = 0,
               output_ = 0;
-  std::size_t windows_ = 0;  // value: the windows of an image, if there is one
+  std::size_t attending_ = 0;  // pixels of attention, if there is one
+  std::size_t windows_ = 0;    // value: the windows of an image, if there is one
   double flops_ = 0;
   std::size_t features_ = 0, frequency_ = 0, embedding_ = 0;  // rows of time; parameters
 };

@@ -62,6 +62,8 @@ struct NetworkOptions {
   // unet: [channels, height, width] of the images that rows of data are, one plane of pixels after another.
   std::vector<std::size_t> image;
   std::size_t blocks = 1;  // unet: residual blocks at each resolution, down and up
+  // unet: the pixels of the lowest resolution attend to one another, then come as many blocks again.
+  bool attention = false;
 
   template <class V>
   void visit(V& v) {
@@ -72,6 +74,7 @@ struct NetworkOptions {
     v("class_embedding", class_embedding);
     v("image", image);
     v("blocks", blocks);
+    v("attention", attention);
   }
 };
 

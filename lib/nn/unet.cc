@@ -11,6 +11,7 @@ namespace sde::nn {
 namespace {
 constexpr std::size_t kGroupChannels = 8;  // of a group norm
 constexpr std::size_t kLargest = 64;       // height and width
+constexpr std::size_t kMostAttending = 256;
 }  // namespace
 
 Network::Image Network::add_image_layer(Kind kind, const Image& in, const ImageShape& out) {
@@ -59,6 +60,25 @@ Network::Image Network::add_block(const std::string& name, const Image& in, std:
   const Image skip =
       in.shape.channels == channels ? in : add_convolution(name + "/skip", in, channels, 1, false);
   return {add_sum(skip.value, b.value), b.shape};
+}
+
+// x + projection of what the pixels of norm(x) attend to. It keeps its weights.
+Network::Image Network::add_attention(const std::string& name, const Image& in, std::size_t film) {
+  const std::size_t pixels = in.shape.pixels(), channels = in.shape.channels;
+  const NormShape shape{pixels, channels, channels / kGroupChannels};
+  const Image x{add_norm(name + "/norm", in.value, shape, film), in.shape};
+  const Image parts = add_convolution(name + "/query_key_value", x, 3 * channels, 1, false);
+  Layer layer;
+  layer.kind = Kind::attention;
+  layer.in[0] = parts.value;
+  layer.image = in.shape;
+  layer.out = add_value(in.shape.rows(), false, pixels * pixels);
+  layers_.push_back(layer);
+  attending_ = pixels;
+  // Scores and weighted sums, two operations each.
+  flops_ += 4.0 * static_cast<double>(pixels * pixels * channels);
+  const Image out = add_convolution(name + "/output", {layer.out, in.shape}, channels, 1, true);
+  return {add_sum(in.value, out.value), in.shape};
 }
 
 std::size_t Network::add_unet(std::size_t time) {
@@ -114,6 +134,16 @@ std::size_t Network::add_unet(std::size_t time) {
     if (i == halvings) break;
     skips.push_back(h);
     h = add_image_layer(Kind::halve, h, {h.shape.height / 2, h.shape.width / 2, h.shape.channels});
+  }
+  if (options_.attention) {
+    if (h.shape.pixels() > kMostAttending) {
+      fail(Status::usage,
+           "/network/attention: over at most {} pixels of the lowest resolution (got {} x {}); name more "
+           "widths",
+           kMostAttending, h.shape.height, h.shape.width);
+    }
+    h = add_attention("attention", h, film);
+    blocks("middle", widths.back());
   }
   for (std::size_t i = halvings; i-- > 0;) {
     h = add_image_layer(Kind::enlarge, h, {h.shape.height * 2, h.shape.width * 2, h.shape.channels});

@@ -34,6 +34,7 @@ class Networks : public testing::TestWithParam<Case> {
     if (o.type == NetworkType::unet) {
       o.hidden = {16, 32};
       o.image = {channels(), 2, 4};
+      o.attention = GetParam().classes > 0;
     }
     return o;
   }
@@ -341,6 +342,18 @@ TEST(Network, RefusesWhatIsNoNetwork) {
                Error);
   EXPECT_THROW(make([](auto& o) { o.image = {1, 1, 2}; }), Error);
   EXPECT_THROW(make([](auto& o) { o.blocks = 2; }), Error);
+  EXPECT_THROW(make([](auto& o) { o.attention = true; }), Error);
+  EXPECT_THROW(Network(
+                   [] {
+                     NetworkOptions o;
+                     o.type = NetworkType::unet;
+                     o.image = {1, 32, 32};
+                     o.hidden = {16};
+                     o.attention = true;
+                     return o;
+                   }(),
+                   1024, 1024),
+               Error);
   const auto unet = [](std::vector<std::size_t> image, std::vector<std::size_t> hidden) {
     NetworkOptions o;
     o.type = NetworkType::unet;

@@ -102,5 +102,12 @@ TEST(AgainstPyTorch, Unet) {
   compare(kUnet, Network(o, 32, 32, 2));
 }
 
+TEST(AgainstPyTorch, UnetWithAttention) {
+  NetworkOptions o = options(NetworkType::unet, {16, 32});
+  o.image = {2, 4, 4};
+  o.attention = true;
+  compare(kAttention, Network(o, 32, 32, 2));
+}
+
 }  // namespace
 }  // namespace sde::nn

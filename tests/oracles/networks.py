@@ -54,16 +54,19 @@ def resmlp(w, x, told):
     return linear(w, "output", norm("output/norm", h), x.shape[1])
 
 
-def unet(w, x, told, shape, widths):
+def unet(w, x, told, shape, widths, attention=False):
     channels, height, width = shape
     film = told
     for i in range(2):
         film = F.silu(linear(w, f"time/layer{i}", film, 4 * widths[0]))
 
-    def norm(name, h):
+    def plain_norm(name, h):
         c = h.shape[1]
         gain, shift = linear(w, name, film, 2 * c).chunk(2, 1)
-        return F.silu(F.group_norm(h, c // 8) * (1 + gain[:, :, None, None]) + shift[:, :, None, None])
+        return F.group_norm(h, c // 8) * (1 + gain[:, :, None, None]) + shift[:, :, None, None]
+
+    def norm(name, h):
+        return F.silu(plain_norm(name, h))
 
     def convolve(name, h, n, size):
         # Stored as [out][line][column][in]; torch wants [out][in][line][column].
@@ -82,6 +85,13 @@ def unet(w, x, told, shape, widths):
         if i + 1 < len(widths):
             skips.append(h)
             h = F.avg_pool2d(h, 2)
+    if attention:
+        n = widths[-1]
+        parts = convolve("attention/query_key_value", plain_norm("attention/norm", h), 3 * n, 1)
+        query, key, value = parts.flatten(2).transpose(1, 2).chunk(3, 2)
+        attended = F.softmax(query @ key.transpose(1, 2) / math.sqrt(n), 2) @ value
+        h = h + convolve("attention/output", attended.transpose(1, 2).reshape(h.shape), n, 1)
+        h = block("middle/block0", h, n)
     for i in reversed(range(len(widths) - 1)):
         h = torch.cat([F.interpolate(h, scale_factor=2, mode="nearest"), skips[i]], 1)
         h = block(f"up{i}/block0", h, widths[i])
@@ -119,3 +129,4 @@ print("// Written by tests/oracles/networks.py.")
 print("// clang-format off")
 case("kResidual", 3, resmlp)
 case("kUnet", 32, lambda w, x, told: unet(w, x, told, (2, 4, 4), (16, 32)))
+case("kAttention", 32, lambda w, x, told: unet(w, x, told, (2, 4, 4), (16, 32), attention=True))
