@@ -1,12 +1,13 @@
 # gnuplot -c models.gp OUT TOY...: samples of the three models by 2 and by 100 steps of Euler's method.
-set terminal pngcairo size 1200, 860
+set terminal pngcairo size 1200, 420
 set output ARG1
 set datafile separator ","
-set multiplot layout 4, 3 margins 0.01, 0.99, 0.01, 0.96 spacing 0.01, 0.05
+set multiplot layout 2, 6 margins 0.01, 0.99, 0.02, 0.92 spacing 0.01, 0.09
 set size ratio -1
 unset key; unset tics
-set xrange [-3.2:3.2]; set yrange [-3.2:3.2]
 do for [toy in ARG2." ".ARG3] {
+  size = toy eq "checkerboard" ? 5 : 2
+  set xrange [-size:size]; set yrange [-size:size]
   do for [steps in "2 100"] {
     do for [model in "vp flow reflow"] {
       set title model.", ".steps." steps"

@@ -103,3 +103,17 @@ with gzip.open("labels.gz", "wb") as f:
     "$SDE_ROOT/examples/digits/extract.py" | cmp - "$SDE_ROOT/examples/digits/digits.csv"
   fi
 }
+
+@test "toys: a flow trained on its own pairs is straight" {
+  copy toys
+  run -0 make BIN="$SDE_BIN"
+  for toy in two-moons checkerboard; do
+    json '.straightness > 0.3' out/$toy-flow.json
+    json '.straightness < 0.001' out/$toy-reflow.json
+  done
+  nothing_left
+  table_is_shown
+  for picture in noising models; do
+    is_png out/$picture.png
+  done
+}
