@@ -16,6 +16,14 @@ void check_options(const FitOptions& options) {
   if (options.max_iterations < 1)
     fail(Status::usage, "/max_iterations: must be >= 1 (got {})", options.max_iterations);
   if (options.predict < 0) fail(Status::usage, "/predict: must be >= 0 (got {})", options.predict);
+  const SimulationOptions& simulation = options.simulation;
+  if (simulation.steps < 1) fail(Status::usage, "/simulation/steps: must be >= 1 (got {})", simulation.steps);
+  if (simulation.paths < 1) fail(Status::usage, "/simulation/paths: must be >= 1 (got {})", simulation.paths);
+  if (simulation.particles < 2)
+    fail(Status::usage, "/simulation/particles: must be >= 2 (got {})", simulation.particles);
+  if (simulation.bridge != "modified" && simulation.bridge != "none")
+    fail(Status::usage, "/simulation/bridge: unknown bridge \"{}\"{}", simulation.bridge,
+         suggestion(simulation.bridge, {"modified", "none"}));
   const auto& names = optimizer_names();
   if (std::find(names.begin(), names.end(), options.optimizer) == names.end())
     fail(Status::usage, "/optimizer: unknown optimiser \"{}\"{}", options.optimizer,

@@ -21,6 +21,10 @@ std::vector<Expr> TransitionDensity::ingredients() const {
     all.push_back(term.argument);
   }
   all.insert(all.end(), further.begin(), further.end());
+  if (simulated) {
+    all.insert(all.end(), simulated->drift.begin(), simulated->drift.end());
+    for (const auto& row : simulated->covariance) all.insert(all.end(), row.begin(), row.end());
+  }
   if (!linear) return all;
   for (const auto* part : {&linear->displacement, &linear->drift, &linear->curvature})
     all.insert(all.end(), part->begin(), part->end());
@@ -68,6 +72,9 @@ std::span<const DensityTraits> densities() {
        make_local_linear_density},
       {"ait-sahalia", false, "components independent of one another, equations that do not depend on time",
        "the logarithm of the density expanded to the step squared", make_expansion_density},
+      {"simulated", false, "noise in every component",
+       "the mean of Euler densities over simulated paths (Pedersen; Durham and Gallant)",
+       make_simulated_density},
   };
   return table;
 }
@@ -84,7 +91,8 @@ std::vector<std::string> density_names() {
   return names;
 }
 
-TransitionDensity make_density(const SdeExpressions& given, const std::string& name) {
+TransitionDensity make_density(const SdeExpressions& given, const std::string& name,
+                               const SimulationOptions& simulation) {
   const SdeExpressions sde = converted(given, Calculus::ito);
   if (sde.noises.empty())
     fail(Status::usage, "/diffusion: an ODE has no transition density; give it a diffusion");
@@ -111,7 +119,10 @@ TransitionDensity make_density(const SdeExpressions& given, const std::string& n
     fail(Status::usage, "/density: unknown density \"{}\"{}", name, suggestion(name, density_names()));
   std::string why_not;
   const auto found = row->make(sde, why_not);
-  if (!found.empty()) return found[0];
+  if (!found.empty()) {
+    if (found[0].simulated) found[0].simulated->options = simulation;
+    return found[0];
+  }
   for (const DensityTraits& other : densities()) {
     std::string ignored;
     if (&other != row && !other.make(sde, ignored).empty())

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "expr/expr.h"
+#include "fit/options.h"
 #include "sde/document.h"
 #include "sde/expressions.h"
 
@@ -59,6 +60,13 @@ struct LinearizedSde {
   expr::Expr log_pace = expr::Expr(0);            // sum of log dx/dy at the state after
 };
 
+// What paths are simulated from.
+struct SimulatedLaw {
+  std::vector<expr::Expr> drift;                    // [state]
+  std::vector<std::vector<expr::Expr>> covariance;  // [state][state] G G'
+  SimulationOptions options;
+};
+
 struct TransitionDensity {
   std::string name;    // of the row in densities()
   std::string reason;  // why `auto` took it; empty where it was asked for by name
@@ -75,7 +83,8 @@ struct TransitionDensity {
   // Set where the law has no closed expression but that of a linear equation; mean, deviation, residuals and
   // log_density are then empty.
   std::shared_ptr<const LinearizedSde> linear;
-  std::vector<expr::Expr> further;  // what else it is made of
+  std::shared_ptr<SimulatedLaw> simulated;  // likewise
+  std::vector<expr::Expr> further;          // what else it is made of
 
   // Every expression that the density is made of.
   std::vector<expr::Expr> ingredients() const;
@@ -99,7 +108,8 @@ std::vector<std::string> density_names();                    // "auto", then tho
 // The density `name`, or the choice of "auto": exact where the law is known, else shoji-ozaki, which stays a
 // density at any step, else euler. Throws Error(usage) for an unknown name, and where the density does not
 // apply: the sentence says why and names one that does.
-TransitionDensity make_density(const SdeExpressions& sde, const std::string& name);
+TransitionDensity make_density(const SdeExpressions& sde, const std::string& name,
+                               const SimulationOptions& simulation = {});
 
 // (exp(z) - 1) / z, its derivatives exact in floating point for every z, 0 included.
 expr::Expr expm1_over(const expr::Expr& z);

@@ -80,4 +80,17 @@ std::vector<TransitionDensity> make_kessler_density(const SdeExpressions& ito, s
   return with_moments(gaussian_density("kessler", ito, gaussian, why_not), mean, gaussian);
 }
 
+// What simulated.h needs; a noise that is singular for one Euler step is for every piece of a path.
+std::vector<TransitionDensity> make_simulated_density(const SdeExpressions& ito, std::string& why_not) {
+  if (make_euler_density(ito, why_not).empty()) return {};
+  TransitionDensity density = empty_density("simulated", ito);
+  auto law = std::make_shared<SimulatedLaw>();
+  for (const Expr& f : ito.drift) law->drift.push_back(truncated(ito, f));
+  law->covariance = noise_covariance(ito);
+  for (auto& row : law->covariance)
+    for (Expr& e : row) e = truncated(ito, e);
+  density.simulated = law;
+  return {density};
+}
+
 }  // namespace sde

@@ -17,5 +17,6 @@ std::vector<TransitionDensity> make_kessler_density(const SdeExpressions& ito, s
 std::vector<TransitionDensity> make_ozaki_density(const SdeExpressions& ito, std::string& why_not);
 std::vector<TransitionDensity> make_local_linear_density(const SdeExpressions& ito, std::string& why_not);
 std::vector<TransitionDensity> make_expansion_density(const SdeExpressions& ito, std::string& why_not);
+std::vector<TransitionDensity> make_simulated_density(const SdeExpressions& ito, std::string& why_not);
 
 }  // namespace sde

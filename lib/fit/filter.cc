@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "fit/particle_filter.h"
 
 namespace sde {
 
@@ -176,13 +177,16 @@ StateEstimates GaussianFilterLikelihood::states(std::span<const double> paramete
 }
 
 std::unique_ptr<FilterLikelihood> make_filter(const StateSpace& model, const std::string& name,
-                                              const SeriesTable& data, std::vector<std::size_t> free) {
+                                              const SeriesTable& data, const SimulationOptions& simulation,
+                                              std::vector<std::size_t> free) {
   const auto gaussian = [&](GaussianRule rule) {
     return std::make_unique<GaussianFilterLikelihood>(model, data, rule, std::move(free));
   };
   if (name == "kalman") return gaussian(GaussianRule::exact);
   if (name == "ekf") return gaussian(GaussianRule::linearized);
   if (name == "cubature") return gaussian(GaussianRule::cubature);
+  if (name == "particle")
+    return std::make_unique<ParticleLikelihood>(model, data, simulation, std::move(free));
   fail(Status::bug, "make_filter: no filter \"{}\"", name);
 }
 

@@ -64,6 +64,7 @@ class GaussianFilterLikelihood : public FilterLikelihood {
 
 // The likelihood by the filter `name`. `model` may go; `data` must outlive the object.
 std::unique_ptr<FilterLikelihood> make_filter(const StateSpace& model, const std::string& name,
-                                              const SeriesTable& data, std::vector<std::size_t> free);
+                                              const SeriesTable& data, const SimulationOptions& simulation,
+                                              std::vector<std::size_t> free);
 
 }  // namespace sde

@@ -39,8 +39,10 @@ SmoothFunction objective(const LogLikelihood& likelihood, const ParameterSpace& 
   };
 }
 
-MinimizeResult minimize_from(const std::string& optimizer, const SmoothFunction& f, const VectorXd& start,
-                             const Box& box, const MinimizeOptions& limits) {
+MinimizeResult minimize_from(const std::string& optimizer, bool smooth, const SmoothFunction& f,
+                             const VectorXd& start, const Box& box, const MinimizeOptions& limits) {
+  // By values alone: the simplexes of subplex do not mind small jumps.
+  if (!smooth) return minimize_nlopt(optimizer == "bobyqa" ? optimizer : "subplex", f, start, box, limits);
   if (optimizer == "auto" || optimizer == "newton") return minimize_newton(f, start, box, limits);
   const MinimizeResult first = minimize_nlopt(optimizer, f, start, box, limits);
   MinimizeResult last = minimize_newton(f, first.y, box, limits);
@@ -107,7 +109,7 @@ Prepared prepare(const SdeDocument& document, const Observations& data, const Fi
   check_options(options);
   Prepared p;
   p.sde = converted(parse_document(document), Calculus::ito);
-  p.density = make_density(p.sde, options.density);
+  p.density = make_density(p.sde, options.density, simulation_of(options));
   p.space.emplace(p.sde, p.density, options, p.ignored);
   check_data(data, p.density, p.sde);
   if (data.transitions() <= p.space->size())
@@ -130,7 +132,7 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
   std::optional<MinimizeResult> best;
   bool settled = false;  // best has converged
   const auto run = [&](const std::string& optimizer, const VectorXd& from) {
-    const MinimizeResult end = minimize_from(optimizer, f, from, space.box(), limits);
+    const MinimizeResult end = minimize_from(optimizer, likelihood.smooth(), f, from, space.box(), limits);
     result.iterations += end.iterations;
     result.evaluations += end.evaluations;
     const bool finite = std::isfinite(end.at.value);
@@ -155,7 +157,8 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
     if (options.starts == 0 && i == 0 && !settled) starts = kRescueStarts;
     hooks.report(static_cast<std::uint64_t>(i + 1), static_cast<std::uint64_t>(starts));
   }
-  if (best && !settled && options.optimizer == "auto" && !hooks.stopped()) run("lbfgs", best->y);
+  if (best && !settled && options.optimizer == "auto" && likelihood.smooth() && !hooks.stopped())
+    run("lbfgs", best->y);
   if (!best) {
     if (hooks.stopped()) fail(Status::interrupted, "stopped before the first start was finished");
     explain();
@@ -168,7 +171,8 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
   result.converged = best->end == MinimizeResult::End::converged;
   switch (best->end) {
     case MinimizeResult::End::converged:
-      result.end = fmt::format("converged: Newton decrement {:.1e}", best->decrement);
+      result.end = likelihood.smooth() ? fmt::format("converged: Newton decrement {:.1e}", best->decrement)
+                                       : "converged: no simplex finds more";
       break;
     case MinimizeResult::End::iterations:
       result.end = fmt::format(
@@ -317,7 +321,7 @@ FitResult fit(const SdeDocument& document, const SeriesTable& data, const FitOpt
   const PreparedFilter prepared = prepare(document, data, options);
   const ParameterSpace& space = *prepared.space;
   const std::unique_ptr<FilterLikelihood> likelihood =
-      make_filter(prepared.model, prepared.description.name, data, space.indices());
+      make_filter(prepared.model, prepared.description.name, data, simulation_of(options), space.indices());
   FitResult result;
   result.sde = prepared.document;
   result.density = prepared.description.name;
@@ -367,7 +371,9 @@ FitPlan plan_fit(const SdeDocument& document, const SeriesTable& data, const Fit
   plan.density_reason = prepared.description.reason;
   for (const FreeParameter& p : prepared.space->free()) plan.estimate.push_back(p.name);
   plan.transitions = data.rows();
-  plan.operations = make_filter(prepared.model, plan.density, data, prepared.space->indices())->operations(2);
+  plan.operations =
+      make_filter(prepared.model, plan.density, data, simulation_of(options), prepared.space->indices())
+          ->operations(2);
   return plan;
 }
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "fit/local_linear.h"
 #include "fit/noncentral.h"
+#include "fit/simulated.h"
 
 namespace sde {
 
@@ -205,6 +206,7 @@ std::string Likelihood::describe_term(std::size_t term) const {
 std::unique_ptr<LogLikelihood> make_likelihood(const TransitionDensity& density, const Observations& data,
                                                std::vector<std::size_t> free) {
   if (density.linear) return std::make_unique<LocalLinearLikelihood>(density, data, std::move(free));
+  if (density.simulated) return std::make_unique<SimulatedLikelihood>(density, data, std::move(free));
   return std::make_unique<Likelihood>(density, data, std::move(free));
 }
 

@@ -41,6 +41,9 @@ class LogLikelihood {
   // may be null; not-a-number where a component is missing.
   virtual void describe(std::span<const double> parameters, double* residual, double* mean,
                         double* deviation) const = 0;
+  // Whether values change smoothly with the parameters; else the optimiser goes by values alone, and the
+  // information is that of the scores.
+  virtual bool smooth() const { return true; }
   // Operations a term of the pass of that order, for --dry-run and benchmarks.
   virtual std::size_t operations(int order) const = 0;
 };

@@ -45,6 +45,23 @@ struct ObservationModel {
   }
 };
 
+// Of the density "simulated" and the filter "particle".
+struct SimulationOptions {
+  int steps = 5;                    // Euler pieces between two observations
+  int paths = 32;                   // a transition, in pairs of opposite sign
+  std::string bridge = "modified";  // towards the observation (Durham & Gallant), or "none" (Pedersen)
+  int particles = 1000;             // of the particle filter
+  std::uint64_t seed = 0;           // not a key of its own: the fit's
+
+  template <class V>
+  void visit(V& v) {
+    v("steps", steps);
+    v("paths", paths);
+    v("bridge", bridge);
+    v("particles", particles);
+  }
+};
+
 struct FitOptions {
   // Transition density: a row of densities(), or "auto": exact where the law is known, else shoji-ozaki, else
   // euler.
@@ -60,7 +77,7 @@ struct FitOptions {
   // Points the optimiser starts from: the document's values, then a Halton design around them (within the
   // bounds where there are some). 0: one, and seven more where it does not converge.
   int starts = 0;
-  std::uint64_t seed = 0;  // shifts the design
+  std::uint64_t seed = 0;  // shifts the design, and of what is simulated
   // Of the intervals, between 0 and 1.
   double confidence = 0.95;
   // Convergence: the Newton decrement sqrt(g' H^-1 g), the distance to the optimum in standard errors, is
@@ -75,6 +92,7 @@ struct FitOptions {
   std::optional<ObservationModel> observation;
   // Rows that states are predicted ahead of the data, from every row on; 0: none. With an observation.
   int predict = 0;
+  SimulationOptions simulation;
 
   template <class V>
   void visit(V& v) {
@@ -90,8 +108,16 @@ struct FitOptions {
     v("optimizer", optimizer);
     v("observation", observation);
     v("predict", predict);
+    v("simulation", simulation);
   }
 };
+
+// `simulation` with the seed of the fit.
+inline SimulationOptions simulation_of(const FitOptions& options) {
+  SimulationOptions result = options.simulation;
+  result.seed = options.seed;
+  return result;
+}
 
 // The names that `optimizer` takes, "auto" first.
 const std::vector<std::string>& optimizer_names();

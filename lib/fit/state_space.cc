@@ -165,6 +165,8 @@ std::span<const FilterTraits> filters() {
        "Kalman filter with the exact transition"},
       {"ekf", "any model", "extended Kalman filter, moments between observations by differential equations"},
       {"cubature", "any model", "cubature Kalman filter: moments from points, without derivatives"},
+      {"particle", "models whose every column has noise",
+       "particle filter: by simulation, for any nonlinearity"},
   };
   return table;
 }
@@ -194,6 +196,10 @@ TransitionDensity describe_filter(const StateSpace& model, const std::string& wa
     fail(Status::usage, "/density: \"kalman\" is for {}, but {}; use \"ekf\"",
          find_filter("kalman")->conditions, why_not);
   }
+  for (std::size_t c = 0; c < model.columns.size() && wanted == "particle"; ++c)
+    if (model.noise[c].is_zero())
+      fail(Status::usage, "/density: \"particle\" is for {}, but \"{}\" has none; use \"ekf\"",
+           find_filter("particle")->conditions, model.columns[c]);
   for (std::size_t c = 0; c < model.columns.size(); ++c) {
     description.scales.push_back({model.noise[c]});
     description.further.push_back(model.map[c]);

@@ -22,8 +22,12 @@ void add_uncertainty(const LogLikelihood& likelihood, const ParameterSpace& spac
                      const std::vector<bool>& held, double quantile, FitResult& result) {
   const std::vector<double> parameters = space.natural(y);
   LikelihoodValue second, scores;
-  likelihood.evaluate(parameters, 2, second);
   likelihood.evaluate_scores(parameters, scores);
+  if (likelihood.smooth()) {
+    likelihood.evaluate(parameters, 2, second);
+  } else {
+    second.hessian = -scores.score_product;
+  }
   const auto k = static_cast<Index>(space.size());
   std::vector<Index> loose;
   for (Index i = 0; i < k; ++i)

@@ -46,7 +46,7 @@ TEST(Agreement, Defaults) {
   expect_defaults<FitOptions>("fit");
   expect_defaults<TrainOptions>("train");
   expect_defaults<SampleOptions>("sample");
-  expect_defaults<LikelihoodOptions>("likelihood", {"density"});
+  expect_defaults<LikelihoodOptions>("likelihood", {"density", "crps", "crps_steps"});
 }
 
 std::vector<std::string> sorted(std::vector<std::string> names) {

@@ -68,7 +68,7 @@ TEST(Kalman, LikelihoodIsTheDenseGaussians) {
   observation.initial = {{"x", NormalForm{{m0, s0}}}};
   const Prepared p(test::vasicek(kappa, theta, sigma), observation);
   const SeriesTable data = ragged(60);
-  const auto filter = make_filter(p.model, "kalman", data, p.free);
+  const auto filter = make_filter(p.model, "kalman", data, {}, p.free);
 
   std::vector<double> t, y;
   for (std::size_t i = 0; i < data.rows(); ++i) {
@@ -130,7 +130,7 @@ TEST(Kalman, WithoutNoiseIsTheExactTransitionDensity) {
   }
   double expected = 0;
   for (double l : per_transition_loglik(document, "exact", complete)) expected += l;
-  EXPECT_NEAR(total(*make_filter(p.model, "kalman", data, p.free), p.values()), expected,
+  EXPECT_NEAR(total(*make_filter(p.model, "kalman", data, {}, p.free), p.values()), expected,
               1e-10 * std::fabs(expected));
 }
 
@@ -139,12 +139,12 @@ TEST(Filters, AgreeOnALinearModel) {
   observation.initial = {{"x", NormalForm{{std::string("theta"), std::string("sigma/sqrt(2*kappa)")}}}};
   const Prepared p(test::vasicek(0.8, 0.35, 0.5), observation);
   const SeriesTable data = ragged(50, 2);
-  const double kalman = total(*make_filter(p.model, "kalman", data, p.free), p.values());
+  const double kalman = total(*make_filter(p.model, "kalman", data, {}, p.free), p.values());
   for (const char* name : {"ekf", "cubature"})
-    EXPECT_NEAR(total(*make_filter(p.model, name, data, p.free), p.values()), kalman, 1e-5) << name;
-  const StateEstimates exact = make_filter(p.model, "kalman", data, p.free)->states(p.values(), 2);
+    EXPECT_NEAR(total(*make_filter(p.model, name, data, {}, p.free), p.values()), kalman, 1e-5) << name;
+  const StateEstimates exact = make_filter(p.model, "kalman", data, {}, p.free)->states(p.values(), 2);
   for (const char* name : {"ekf", "cubature"}) {
-    const StateEstimates other = make_filter(p.model, name, data, p.free)->states(p.values(), 2);
+    const StateEstimates other = make_filter(p.model, name, data, {}, p.free)->states(p.values(), 2);
     for (std::size_t i = 0; i < data.rows(); ++i) {
       EXPECT_NEAR(other.smoothed[i], exact.smoothed[i], 1e-6);
       EXPECT_NEAR(other.smoothed_deviation[i], exact.smoothed_deviation[i], 1e-6);
@@ -158,7 +158,7 @@ TEST(Filters, AgreeOnALinearModel) {
 TEST(Filters, PredictAhead) {
   const Prepared p(test::vasicek(0.8, 0.35, 0.5), noisy("eta", {{"eta", 0.2}}));
   const SeriesTable data = ragged(20);
-  const StateEstimates states = make_filter(p.model, "kalman", data, p.free)->states(p.values(), 3);
+  const StateEstimates states = make_filter(p.model, "kalman", data, {}, p.free)->states(p.values(), 3);
   for (std::size_t row = 0; row < 3; ++row) EXPECT_TRUE(std::isnan(states.predicted[row]));
   for (std::size_t row = 3; row < data.rows(); ++row) {
     const double decay = std::exp(-0.8 * (data.time(row) - data.time(row - 3)));
@@ -212,7 +212,7 @@ TEST(Filters, GradientAndHessianMatchDifferences) {
   const Prepared p(duffing(), position());
   const SeriesTable data = two_columns(25);
   for (const char* name : {"ekf", "cubature"}) {
-    const auto filter = make_filter(p.model, name, data, p.free);
+    const auto filter = make_filter(p.model, name, data, {}, p.free);
     LikelihoodValue at, ahead, behind;
     filter->evaluate(p.values(), 2, at);
     ASSERT_TRUE(at.finite()) << name;

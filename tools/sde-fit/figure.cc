@@ -56,7 +56,13 @@ cli::Panel data_panel(const FitResult& result, std::size_t component) {
 // A state as the filter sees it, given all rows: mean and two standard deviations.
 cli::Panel state_panel(const FitResult& result, std::size_t state) {
   cli::Panel panel;
-  panel.title = "smoothed state, 95 %";
+  // The particle filter has no smoother.
+  const bool smoothed = std::any_of(result.states.smoothed.begin(), result.states.smoothed.end(),
+                                    [](double x) { return std::isfinite(x); });
+  const std::vector<double>& centre = smoothed ? result.states.smoothed : result.states.filtered;
+  const std::vector<double>& spread =
+      smoothed ? result.states.smoothed_deviation : result.states.filtered_deviation;
+  panel.title = smoothed ? "smoothed state, 95 %" : "filtered state, 95 %";
   panel.x_label = "t";
   panel.y_label = result.state_names[state];
   const std::size_t d = result.state_names.size();
@@ -64,8 +70,8 @@ cli::Panel state_panel(const FitResult& result, std::size_t state) {
     const auto [first, last] = rows_of(result, s);
     std::vector<double> t, low, high, mean;
     for (std::size_t row = first; row < last; ++row) {
-      const double m = result.states.smoothed[row * d + state];
-      const double sd = result.states.smoothed_deviation[row * d + state];
+      const double m = centre[row * d + state];
+      const double sd = spread[row * d + state];
       t.push_back(result.time[row]);
       mean.push_back(m);
       low.push_back(m - 1.96 * sd);
