@@ -166,13 +166,17 @@ void check_name(const config::Document& document, const std::string& pointer, co
   fail(Status::usage, "{}: there is no \"{}\"{}", origin, name, suggestion(name, known));
 }
 
-// Arguments to their names, in order; the last may take all that is left.
+// Arguments to their names, in order; the last may take all that is left. A configuration given by -c holds
+// the model, so that where one word is missing it is MODEL, the first.
 std::map<std::string, std::vector<std::string>> distribute(const std::vector<std::string>& given,
-                                                           const ToolInfo& info) {
+                                                           const ToolInfo& info, bool configured) {
   std::map<std::string, std::vector<std::string>> arguments;
   std::size_t next = 0;
+  const bool without_model = configured && (!info.model_key.empty() || info.takes_config) &&
+                             given.size() + 1 == info.arguments.size();
   for (const Argument& argument : info.arguments) {
     std::vector<std::string>& values = arguments[argument.name];
+    if (without_model && &argument == &info.arguments.front()) continue;
     while (next < given.size() && (values.empty() || argument.repeated)) values.push_back(given[next++]);
   }
   if (next < given.size()) {
@@ -254,7 +258,6 @@ Parsed parse(int argc, const char* const* argv, const ToolInfo& info, const Opti
     refuse(left.front(), info, options);
 
   Parsed parsed;
-  parsed.arguments = distribute(arguments, info);
   for (const auto& slot : slots) {
     if (slot->handle->count() == 0) continue;
     const std::string origin = "--" + slot->option->name;
@@ -270,15 +273,29 @@ Parsed parse(int argc, const char* const* argv, const ToolInfo& info, const Opti
     }
   }
   read_environment(options, parsed.environment);
+  parsed.arguments =
+      distribute(arguments, info, parsed.command.has("config") || parsed.environment.has("config"));
   return parsed;
 }
 
 void require_arguments(const ToolInfo& info, const Parsed& parsed) {
-  const bool by_config = !info.model_key.empty() && info.arguments.size() == 1;
-  if (by_config && (parsed.command.has("config") || parsed.environment.has("config"))) return;
+  const bool by_config = (!info.model_key.empty() || info.takes_config) &&
+                         (parsed.command.has("config") || parsed.environment.has("config"));
   for (const Argument& argument : info.arguments) {
+    if (by_config && &argument == &info.arguments.front()) continue;
     if (!argument.required || !parsed.arguments.at(argument.name).empty()) continue;
     fail(Status::usage, "{} is missing ({}); see {} --help", argument.name, argument.help, info.name);
+  }
+}
+
+void check_assignment(const Options& options, const config::Document& document, const std::string& assignment,
+                      const std::string& origin) {
+  const std::string path = assignment.substr(0, assignment.find('='));
+  const std::string pointer = config::path_to_pointer(path, origin);
+  for (const Option& option : options.all()) {
+    if (!option.existing || !pointer.starts_with(option.key + "/")) continue;
+    const std::string name = pointer.substr(option.key.size() + 1);
+    if (name.find('/') == std::string::npos) check_name(document, option.key, name, origin + " " + path);
   }
 }
 

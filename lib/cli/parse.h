@@ -26,9 +26,13 @@ struct Parsed {
 // Required arguments are not asked for here: --help and the like do without.
 Parsed parse(int argc, const char* const* argv, const ToolInfo& info, const Options& options);
 
-// Throws Error(usage) where a required argument was not given. A configuration stands for the only argument
+// Throws Error(usage) where a required argument was not given. A configuration stands for the first argument
 // of a program whose model is part of it.
 void require_arguments(const ToolInfo& info, const Parsed& parsed);
+
+// Refuses a `--set` that would add a name where the options only take those that are there (--param).
+void check_assignment(const Options& options, const config::Document& document, const std::string& assignment,
+                      const std::string& origin);
 
 // Whether SDE_<NAME> may stand for this option.
 bool has_variable(const Option& option);

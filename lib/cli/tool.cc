@@ -169,7 +169,10 @@ void build_config(State& state, const Parsed& parsed, const Options& options) {
   }
   const auto layer = [&](const std::vector<std::string>& sets, const Values& named, const char* origin) {
     std::vector<std::string> now;
-    for (const std::string& assignment : sets) now.push_back(config::apply_set(document, assignment, origin));
+    for (const std::string& assignment : sets) {
+      check_assignment(options, document, assignment, origin);
+      now.push_back(config::apply_set(document, assignment, origin));
+    }
     config::yield_to(document, info.schema, now);
     config::yield_to(document, info.schema, apply_options(options, named, document));
   };

@@ -144,3 +144,21 @@ for program in sys.argv[1:]:
     worst = max(worst, min(times))
 sys.exit(worst >= 0.02)' "${programs[@]}"
 }
+
+@test "a configuration given by -c holds the model: the argument is DATA" {
+  write_ou
+  sde-simulate ou.json -N 1 --end 30 --steps 300 --set time.save=301 --format csv -o data.csv
+  jq '{sde: ., density: "euler"}' ou.json >config.json
+  sde-fit -c config.json data.csv --json | json '.density == "euler" and .converged'
+  jq '{model: ., density: "euler"}' ou.json >config.json
+  sde-likelihood -c config.json data.csv --json | json '.density == "euler"'
+  run -2 sde-fit -c config.json
+  assert_output --partial 'DATA is missing'
+}
+
+@test "--set does not add a parameter that the SDE does not have" {
+  write_ou
+  run -2 sde-simulate ou.json --set sde.parameters.kapa=3
+  assert_output --partial 'there is no "kapa"; did you mean "kappa"?'
+  sde-simulate ou.json --set sde.parameters.kappa=3 --json | json '.paths > 0'
+}

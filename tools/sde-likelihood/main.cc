@@ -27,6 +27,8 @@ cli::ToolInfo describe() {
       {"sde-likelihood model.h5 data.h5 --divergence hutchinson --probes 16",
        "random probes, for many dimensions"},
       {"sde-likelihood fit.json rates.csv --dt 0.0833", "a fitted SDE on a time series"},
+      {"sde-likelihood fit.json later.csv --crps 200",
+       "out-of-sample scores: log density and ranked probability"},
   };
   info.schema = "likelihood";
   info.model_key = "/model";
@@ -46,6 +48,10 @@ cli::ToolInfo describe() {
       .value_name("N")
       .default_text("64");
   o.choice("density", "/density", density_names(), "SDEs: the transition density").default_text("auto");
+  o.integer("crps", "/crps",
+            "SDEs: draws for the ranked probability score of every next observation; 0: none")
+      .value_name("N")
+      .default_text("0");
   o.data_options();
   return info;
 }

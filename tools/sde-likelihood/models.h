@@ -13,12 +13,17 @@ namespace sde {
 struct LikelihoodConfig {
   LikelihoodOptions flow;
   std::string density = "auto";  // of transitions, where the model is an SDE
+  // SDEs: draws from every observation for the ranked probability score of the next, 0 for none, and the
+  // pieces they are simulated in.
+  int crps = 0, crps_steps = 20;
   io::DatasetOptions data;
 
   template <class V>
   void visit(V& v) {
     flow.visit(v);
     v("density", density);
+    v("crps", crps);
+    v("crps_steps", crps_steps);
     v("data", data);
   }
 };
@@ -34,6 +39,7 @@ struct LikelihoodReport {
   std::vector<double> transition;               // SDEs: values of the parts, if any
   std::vector<std::uint64_t> first_transition;  // of each series, and their number
   LikelihoodResult result;
+  std::string note;  // lines for a person
   double seconds = 0;
 };
 int finish(cli::Context& context, const LikelihoodReport& report, config::Summary& summary);

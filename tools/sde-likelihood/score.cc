@@ -16,8 +16,9 @@ namespace sde {
 int run_score(cli::Context& context) {
   LikelihoodConfig options;
   context.read(options);
-  if (context.values().has("density")) {
-    fail(Status::usage, "--density: is for SDEs, and the model is a score model; leave it out");
+  for (const char* name : {"density", "crps"}) {
+    if (context.values().has(name))
+      fail(Status::usage, "--{}: is for SDEs, and the model is a score model; leave it out", name);
   }
   if (context.values().has("probes") && options.flow.divergence == Divergence::exact) {
     fail(Status::usage, "--probes: is for --divergence hutchinson; the exact trace needs none");
@@ -131,7 +132,7 @@ int finish(cli::Context& context, const LikelihoodReport& report, config::Summar
         "error of a value: ode {}, probes {}, cut-off {}, prior {}; {:.0f} evaluations of the score\n",
         term(r.budget.ode), term(r.budget.probe), term(r.budget.cutoff), term(r.budget.prior), r.nfe);
   }
-  return context.finish(all, text);
+  return context.finish(all, text + report.note);
 }
 
 }  // namespace sde

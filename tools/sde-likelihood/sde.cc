@@ -8,6 +8,7 @@
 #include "config/observations.h"
 #include "config/sde_document.h"
 #include "fit/fit.h"
+#include "fit/scores.h"
 #include "models.h"
 #include "stats/moments.h"
 
@@ -26,6 +27,7 @@ int run_sde(cli::Context& context) {
       fail(Status::usage, "--{}: is for score models, and the model is an SDE; leave it out", name);
     }
   }
+  if (options.crps == 1) fail(Status::usage, "--crps: needs two draws at least (got 1)");
   const config::FoundSde found = config::find_sde(context.config(), "/model");
   const io::Input input(context.argument("DATA"));
   context.add_input(input);
@@ -79,6 +81,23 @@ int run_sde(cli::Context& context) {
   config::Summary summary;
   summary.set("/density", chosen).set("/transitions", observations.transitions()).set("/loglik", total);
   summary.set("/mean_per_transition", total / static_cast<double>(observations.transitions()));
+  report.note = fmt::format("{} density, log score {:.6f} a transition\n", chosen,
+                            total / static_cast<double>(observations.transitions()));
+  summary.set("/scores/log", total / static_cast<double>(observations.transitions()));
+  if (options.crps > 0) {
+    const std::vector<double> scores = config::locate(found.document, found.pointer, [&] {
+      return crps(found.sde, observations, options.crps, options.crps_steps, context.seed());
+    });
+    const std::size_t d = observations.dimension(), transitions = observations.transitions();
+    for (std::size_t c = 0; c < d; ++c) {
+      double sum = 0;
+      for (std::size_t i = 0; i < transitions; ++i) sum += scores[i * d + c];
+      summary.set(config::path({"scores", "crps", observations.states()[c]}),
+                  sum / static_cast<double>(transitions));
+      report.note += fmt::format("{}: continuous ranked probability score {:.6g} a transition\n",
+                                 observations.states()[c], sum / static_cast<double>(transitions));
+    }
+  }
   return finish(context, report, summary);
 }
 
