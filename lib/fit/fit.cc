@@ -12,6 +12,7 @@
 #include "fit/likelihood.h"
 #include "fit/optimize.h"
 #include "fit/parameters.h"
+#include "fit/step_bias.h"
 #include "fit/uncertainty.h"
 
 namespace sde {
@@ -219,8 +220,11 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
   result.bic = k * std::log(n) - 2 * result.loglik;
   add_uncertainty(likelihood, space, y, held, normal_quantile(0.5 + 0.5 * options.confidence), result);
   add_diagnostics(likelihood, parameters, result);
-  if (hooks.warn)
-    for (const std::string& warning : result.warnings) hooks.warn(warning.c_str());
+}
+
+void emit_warnings(const Hooks& hooks, const FitResult& result) {
+  if (!hooks.warn) return;
+  for (const std::string& warning : result.warnings) hooks.warn(warning.c_str());
 }
 
 struct PreparedFilter {
@@ -309,6 +313,25 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
         explain_not_finite(*likelihood, prepared.density, data, prepared.sde, space.natural(space.start()));
       },
       result);
+  std::vector<double> parameters;
+  for (const std::string& name : prepared.sde.parameters)
+    parameters.push_back(*result.sde.find_parameter(name));
+  const auto refit = [&](const LogLikelihood& other) -> std::vector<double> {
+    MinimizeOptions limits;
+    limits.tolerance = options.tolerance;
+    limits.max_iterations = options.max_iterations;
+    limits.stop = hooks.stop;
+    VectorXd from = space.start();
+    for (Index i = 0; i < from.size(); ++i) {
+      const FreeParameter& p = space.free()[static_cast<std::size_t>(i)];
+      from[i] = p.logarithmic ? std::log(std::fabs(parameters[p.index])) : parameters[p.index];
+    }
+    const MinimizeResult end = minimize_newton(objective(other, space), from, space.box(), limits);
+    if (end.end != MinimizeResult::End::converged || ran_away(end, space)) return {};
+    return space.natural(end.y);
+  };
+  if (!hooks.stopped()) add_step_bias(prepared.sde, prepared.density, data, space, parameters, refit, result);
+  emit_warnings(hooks, result);
   return result;
 }
 
@@ -349,6 +372,7 @@ FitResult fit(const SdeDocument& document, const SeriesTable& data, const FitOpt
   for (const auto& [name, value] : result.sde.parameters) parameters.push_back(value);
   result.state_names = prepared.model.sde.states;
   result.states = likelihood->states(parameters, static_cast<std::size_t>(options.predict));
+  emit_warnings(hooks, result);
   return result;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,9 @@ struct Estimate {
   double low = 0, high = 0;  // Wald interval, value -+ quantile * se
   bool on_bound = false;
   bool identified = true;
+  // How far the value stands from that of a more accurate density, as estimated (step_bias.h); not-a-number
+  // where there is nothing to compare with.
+  double step_bias = std::numeric_limits<double>::quiet_NaN();
 };
 
 struct FitDiagnostics {
@@ -64,6 +68,7 @@ struct FitResult {
   std::vector<FitStart> starts;
   int iterations = 0, evaluations = 0;  // of all starts
   double decrement = 0;
+  std::string step_bias_density;      // what step_bias is relative to; empty: there is none
   std::vector<std::string> warnings;  // one sentence each, without the full stop
 
   // Term by term, [transition * columns + column]; `time` [transition] and `observed` are those of the row

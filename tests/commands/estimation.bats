@@ -226,3 +226,16 @@ with h5py.File("fit.h5") as f:
   run -2 sde-likelihood ou.json data.csv --crps 1
   assert_output --partial 'two draws'
 }
+
+@test "densities are compared, and a coarse step is said with its bias" {
+  sde-simulate cir.json -N 1 --seed 5 --end 400 --steps 40000 --set time.save=801 --format csv -o data.csv
+  sde-fit cir.json data.csv --density euler --compare exact,ait-sahalia,ozaki,nonsense --json >fit.json 2>warnings.txt
+  run -0 grep -q 'the step is coarse for the density "euler": "exact" would move kappa by' warnings.txt
+  json '.step_bias_density == "exact" and (.comparison | length) == 4 and .comparison[0].density == "exact"
+        and ((.estimates.kappa.value - .comparison[0].estimates.kappa.value) as $bias
+             | (.estimates.kappa.step_bias / $bias) | . > 0.999 and . < 1.001)
+        and (.comparison[3].refused | contains("nonsense"))' fit.json
+  sde-fit cir.json data.csv --compare exact --json 2>&1 | json '(.step_bias_density == null) and (.comparison[0].loglik == .loglik)'
+  run -0 sde-fit cir.json data.csv --compare euler,kessler
+  assert_output --partial 'by other densities'
+}

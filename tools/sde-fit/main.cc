@@ -60,6 +60,7 @@ cli::ToolInfo describe() {
       {"sde-fit @vasicek rates.csv", "estimates, standard errors and diagnostics"},
       {"sde-fit @cir rates.csv --density euler --fix theta=0.05 -o fit.json",
        "the Euler density, one parameter held"},
+      {"sde-fit @cir rates.csv --compare euler,kessler,exact", "what the choice of the density does"},
       {"sde-fit @cir rates.csv --plot fit.png", "data with one-step predictions, residuals"},
       {"sde-fit @ou noisy.csv --set 'observation={\"noise\": {\"x\": \"eta\"}, \"parameters\": {\"eta\": "
        "0.1}}'",
@@ -76,6 +77,7 @@ cli::ToolInfo describe() {
   o.choice("density", "/density", names_of_densities(),
            "transition density of the likelihood, or the filter of an observation")
       .default_text("auto");
+  o.list("compare", "/compare", "densities to fit by as well, for a table").value_name("LIST");
   o.list("estimate", "/estimate", "parameters to estimate; the others keep their values").value_name("LIST");
   o.assignment("fix", "/fix", "hold a parameter at a value").value_name("NAME=VALUE");
   o.assignment("param", "/sde/parameters", "starting value of a parameter, in place of the document's")
@@ -170,13 +172,35 @@ int estimate(cli::Context& context, const config::FoundSde& found, const FitConf
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   if (result.interrupted) context.check_stopped();
 
-  const config::Summary summary = fit_summary(result, options, seconds);
+  std::vector<Compared> compared;
+  for (const std::string& name : options.compare) {
+    FitOptions other = options.fit;
+    other.density = name;
+    Compared one;
+    one.density = name;
+    const auto begun = std::chrono::steady_clock::now();
+    try {
+      Hooks quiet;
+      quiet.stop = context.hooks().stop;
+      one.result = fit(found.sde, data, other, quiet);
+      one.density = one.result.density;
+    } catch (const Error& error) {
+      // A density that does not apply to this SDE is part of the answer.
+      one.refused = error.what();
+    }
+    one.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+    compared.push_back(std::move(one));
+  }
+
+  config::Summary summary = fit_summary(result, options, seconds);
+  add_comparison(compared, summary);
   const cli::Output& output = context.output();
   if (output.given() && output.form == io::OutputForm::hdf5)
     write_fit(output.path, result, summary, context.provenance(), output.options());
   if (!context.plot().empty()) cli::draw(fit_figure(result), context.plot(), output.force);
-  return context.finish(summary, fit_text(result, options, seconds),
-                        result.converged ? Status::success : Status::negative);
+  const std::string text =
+      fit_text(result, options, seconds) + (compared.empty() ? "" : comparison_text(compared));
+  return context.finish(summary, text, result.converged ? Status::success : Status::negative);
 }
 
 int run(cli::Context& context) {

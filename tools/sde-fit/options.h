@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/json_text.h"
 #include "fit/options.h"
@@ -14,6 +15,8 @@ struct FitConfig {
   std::optional<std::string> name, description;
   JsonText sde;
   FitOptions fit;
+  // Densities to fit by as well, for the table that compares them.
+  std::vector<std::string> compare;
   io::DatasetOptions data;
 
   template <class V>
@@ -22,6 +25,7 @@ struct FitConfig {
     v("description", description);
     v("sde", sde);
     fit.visit(v);
+    v("compare", compare);
     v("data", data);
   }
 };

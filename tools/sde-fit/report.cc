@@ -60,6 +60,7 @@ config::Summary fit_summary(const FitResult& result, const FitConfig& config, do
     set("value", e.value);
     set("se", e.se);
     set("se_robust", e.se_robust);
+    if (!result.step_bias_density.empty()) set("step_bias", e.step_bias);
     summary.set(config::path({"estimates", e.name, "ci"}), std::vector<double>{e.low, e.high});
     summary.set(config::path({"estimates", e.name, "on_bound"}), e.on_bound);
     summary.set(config::path({"estimates", e.name, "identified"}), e.identified);
@@ -68,6 +69,7 @@ config::Summary fit_summary(const FitResult& result, const FitConfig& config, do
                   result.covariance(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)));
   }
 
+  if (!result.step_bias_density.empty()) summary.set("/step_bias_density", result.step_bias_density);
   const FitDiagnostics& d = result.diagnostics;
   summary.set("/diagnostics/pit_ks", d.pit_distance).set("/diagnostics/pit_ks_p", d.pit_p);
   summary.set("/diagnostics/ljung_box", d.ljung_box).set("/diagnostics/ljung_box_p", d.ljung_box_p);
@@ -150,6 +152,61 @@ std::string fit_text(const FitResult& result, const FitConfig& config, double se
                      result.converged ? "" : "NOT CONVERGED: ", result.end, result.starts.size(),
                      result.starts.size() == 1 ? "" : "s", result.iterations, seconds);
   return out;
+}
+
+void add_comparison(const std::vector<Compared>& compared, config::Summary& summary) {
+  for (const Compared& c : compared) {
+    config::Summary one;
+    one.set("/density", c.density);
+    if (!c.refused.empty()) {
+      one.set("/refused", c.refused);
+      summary.append("/comparison", one);
+      continue;
+    }
+    one.set("/loglik", c.result.loglik).set("/aic", c.result.aic).set("/converged", c.result.converged);
+    one.set("/seconds", c.seconds);
+    one.set("/pit_ks_p", c.result.diagnostics.pit_p);
+    for (const Estimate& e : c.result.estimates) {
+      one.set(config::path({"estimates", e.name, "value"}), e.value);
+      one.set(config::path({"estimates", e.name, "se"}), e.se);
+    }
+    summary.append("/comparison", one);
+  }
+}
+
+std::string comparison_text(const std::vector<Compared>& compared) {
+  std::vector<std::vector<std::string>> rows(1);
+  std::string refused;
+  for (const Compared& c : compared) {
+    if (!c.refused.empty()) {
+      refused += c.refused + "\n";
+      continue;
+    }
+    if (rows[0].empty()) {
+      rows[0].push_back("density");
+      for (const Estimate& e : c.result.estimates) rows[0].insert(rows[0].end(), {e.name, "std. error"});
+      rows[0].insert(rows[0].end(), {"log-lik.", ""});
+    }
+    rows.push_back({c.density});
+    for (const Estimate& e : c.result.estimates)
+      rows.back().insert(rows.back().end(), {cell(e.value, 7), cell(e.se, 3)});
+    rows.back().insert(rows.back().end(),
+                       {fmt::format("{:.4f}", c.result.loglik), c.result.converged ? "" : "NOT CONVERGED"});
+  }
+  std::vector<std::size_t> width;
+  for (const auto& row : rows)
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      if (k == width.size()) width.push_back(0);
+      width[k] = std::max(width[k], row[k].size());
+    }
+  std::string out = "\nby other densities\n";
+  for (const auto& row : rows) {
+    if (row.empty()) continue;
+    std::string line = fmt::format("  {:<{}}", row[0], width[0]);
+    for (std::size_t k = 1; k < row.size(); ++k) line += fmt::format("  {:>{}}", row[k], width[k]);
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return out + refused;
 }
 
 void write_fit(const std::string& path, const FitResult& result, const config::Summary& summary,

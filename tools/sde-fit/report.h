@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/plot.h"
 #include "config/summary.h"
@@ -18,6 +19,16 @@ config::Summary fit_summary(const FitResult& result, const FitConfig& config, do
 
 // For a person: a table of estimates and what is known about them.
 std::string fit_text(const FitResult& result, const FitConfig& config, double seconds);
+
+// The same data by another density; `refused` says why it does not apply, or is empty.
+struct Compared {
+  std::string density, refused;
+  FitResult result;
+  double seconds = 0;
+};
+void add_comparison(const std::vector<Compared>& compared, config::Summary& summary);
+// A row a density: estimates with their standard errors, log-likelihood.
+std::string comparison_text(const std::vector<Compared>& compared);
 
 // kind=model: the summary as /model/config_json; /fit holds the numbers of the table and of every transition.
 void write_fit(const std::string& path, const FitResult& result, const config::Summary& summary,
