@@ -69,12 +69,11 @@ void NoisedBatch::couple(const BatchStreams& streams, std::uint64_t step, std::u
   group_first_ = first;
   fill(streams.noise, first, lanes, step, group_noise_);
   fill_uniforms(streams.times, first, lanes, step, group_u_.data(), group_v_.data());
-  std::vector<double> cost(count * count, 0.0);
-  std::vector<double> x(D);
+  cost_.assign(count * count, 0.0);
   for (std::size_t i = 0; i < count; ++i) {
     const auto k = static_cast<std::size_t>(group_u_[i] * static_cast<double>(from.rows.size()));
     const float* row = from.data.data() + from.rows[k] * D;
-    double* to = cost.data() + i * count;
+    double* to = cost_.data() + i * count;
     for (std::size_t c = 0; c < D; ++c) {
       const float* noise = group_noise_.row(c);
       for (std::size_t j = 0; j < count; ++j) {
@@ -84,9 +83,9 @@ void NoisedBatch::couple(const BatchStreams& streams, std::uint64_t step, std::u
     }
   }
   if (options_.coupling == Coupling::ot) {
-    partner_ = assign(cost, count);
+    partner_ = assign(cost_, count);
   } else {
-    const std::vector<double> plan = sinkhorn_plan(cost, count, options_.regularization);
+    const std::vector<double> plan = sinkhorn_plan(cost_, count, options_.regularization);
     fill_uniforms(streams.plan, first, lanes, step, group_u_.data(), group_v_.data());
     partner_.resize(count);
     for (std::size_t i = 0; i < count; ++i) {

@@ -78,6 +78,7 @@ class NoisedBatch {
   std::uint64_t group_first_ = 0;
   StateBlock<float> group_noise_;
   AlignedVector<double> group_u_, group_v_;
+  std::vector<double> cost_;
   std::vector<std::uint32_t> partner_;
   // Consistency: noisy states and times of either end, in units of the data's.
   StateBlock<double> high_, low_, slope_, next_slope_;

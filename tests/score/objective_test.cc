@@ -1,5 +1,6 @@
 // What training reaches, against closed forms.
 #include <gtest/gtest.h>
+#include <tbb/global_control.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +14,7 @@
 #include "score/sampler.h"
 #include "score/straightness.h"
 #include "score/train.h"
+#include "simd/target.h"
 
 namespace sde {
 namespace {
@@ -306,6 +308,84 @@ TEST(Consistency, FunctionOfAGaussian) {
     other.sampler = "heun";
     EXPECT_THROW(Sampler(model, other), Error);
   }
+}
+
+// A bridge with noise between coupled ends (Tong et al. 2024): the velocity of what is drawn anew is learned
+// too.
+TEST(Flow, BridgesBetweenCoupledEnds) {
+  TrainOptions o = of(ProcessType::bridge, Prediction::flow);
+  o.process.sigma = 0.5;
+  o.coupling = Coupling::ot;
+  o.batch = 128;
+  o.steps = 500;
+  Trainer trainer(o, normals(4096, 1, 0.5), 4096, 1);
+  ASSERT_EQ(trainer.run({}), Trainer::End::finished);
+  SampleOptions sampling;
+  sampling.sampler = "heun";
+  sampling.steps = 50;
+  sampling.samples = 4096;
+  const SampleResult result = sample(trainer.model(), sampling, 0, {}, {});
+  EXPECT_NEAR(result.moments[0].mean, 1, 0.06);
+  EXPECT_NEAR(std::sqrt(result.moments[0].variance()), 0.5, 0.06);
+}
+
+TEST(Objectives, SameBitsForAnyThreadsTargetAndInterruption) {
+  const std::vector<double> data = draw_modes(400);
+  const auto bits = [&](const TrainOptions& o, std::size_t threads, bool interrupted) {
+    const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
+    const bool taught = o.coupling == Coupling::reflow || o.objective == Objective::distillation;
+    const auto teacher = taught ? std::make_shared<MixtureModel>(make_process(o.process), modes()) : nullptr;
+    Trainer trainer(o, data, 400, 2, {}, {}, teacher);
+    StopToken stop;
+    Hooks hooks;
+    hooks.stop = &stop;
+    hooks.progress = [&](std::uint64_t done, std::uint64_t) {
+      if (interrupted && done == 5) stop.request();
+    };
+    trainer.run(hooks);
+    if (!interrupted) return trainer.state().network.ema;
+    EXPECT_EQ(trainer.state().network.step, 5u);
+    Trainer second(o, data, 400, 2, {}, {}, teacher);
+    second.resume(trainer.state());
+    second.run({});
+    return second.state().network.ema;
+  };
+  std::vector<TrainOptions> all;
+  for (const Coupling coupling : {Coupling::ot, Coupling::sinkhorn, Coupling::reflow}) {
+    all.push_back(of(ProcessType::flow, Prediction::flow));
+    all.back().coupling = coupling;
+  }
+  all.push_back(of(ProcessType::vp, Prediction::energy));
+  for (const Objective objective : {Objective::sliced, Objective::implicit}) {
+    all.push_back(of(ProcessType::vp, Prediction::epsilon));
+    all.back().objective = objective;
+  }
+  for (const Objective objective : {Objective::consistency, Objective::distillation}) {
+    all.push_back(of(ProcessType::edm, Prediction::edm));
+    all.back().objective = objective;
+  }
+  for (TrainOptions& o : all) {
+    o.network.hidden = {16, 16};
+    o.batch = 300;  // two groups, the second with spare lanes
+    o.steps = 12;
+    o.optimizer.warmup = 2;
+    const AlignedVector<float> first = bits(o, 1, false);
+    for (const float w : first) ASSERT_TRUE(std::isfinite(w));
+    for (const std::string& target : available_targets()) {
+      set_target(target);
+      EXPECT_EQ(bits(o, 2, false), first)
+          << target << " " << static_cast<int>(o.coupling) << " " << static_cast<int>(o.objective);
+    }
+    set_target(available_targets().front());
+    EXPECT_EQ(bits(o, 2, true), first);
+  }
+}
+
+TEST(Trainer, ReportsTheFloorOfTheReference) {
+  TrainOptions o = of(ProcessType::vp, Prediction::epsilon);
+  Trainer trainer(o, normals(200'000, 0, 0.5), 200'000, 1);
+  EXPECT_NEAR(trainer.loss_floor(), 0.173307, 0.001);
+  EXPECT_NEAR(trainer.sigma_data(), 0.5, 0.005);
 }
 
 TEST(Trainer, RefusesWhatDoesNotGoTogether) {

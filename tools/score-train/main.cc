@@ -21,8 +21,9 @@ cli::ToolInfo describe() {
   info.name = "score-train";
   info.summary = "train a score network on samples";
   info.description =
-      "Trains the network that CONFIG describes on the rows of DATA by denoising score matching, and writes "
-      "a model for "
+      "Trains the network that CONFIG describes on the rows of DATA, to estimate scores, the velocity of a "
+      "flow or "
+      "a consistency function, and writes a model for "
       "sde-sample and sde-likelihood. The same seed gives the same weights, bit for bit, on any number of "
       "threads. A "
       "signal to end leaves a checkpoint beside the output, from which --resume continues as if nothing had "
