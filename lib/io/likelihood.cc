@@ -77,6 +77,27 @@ void LikelihoodWriter::transitions(std::span<const double> value, std::span<cons
   impl_->hdf5->write("/loglik/first_transition", first, {first.size()}, {"datum"});
 }
 
+void LikelihoodWriter::shard(const Shard& shard, const LikelihoodShard& made) {
+  if (!impl_->hdf5) fail(Status::bug, "{}: a shard is HDF5", impl_->name());
+  Writer& writer = *impl_->hdf5;
+  write_shard(writer, shard);
+  writer.attribute("/shard", "model", made.model);
+  writer.attribute("/shard", "unit", made.unit);
+  writer.attribute("/shard", "choice", made.choice);
+  writer.attribute("/shard", "budget", std::vector<double>{made.ode, made.cutoff, made.prior});
+}
+
+LikelihoodShard read_likelihood_shard(const Reader& reader) {
+  const auto budget = reader.attribute<double>("/shard", "budget");
+  if (budget.size() != 3) reader.refuse("/shard", "@budget must be three numbers");
+  return {reader.text_attribute("/shard", "model"),
+          reader.text_attribute("/shard", "unit"),
+          reader.text_attribute("/shard", "choice"),
+          budget[0],
+          budget[1],
+          budget[2]};
+}
+
 void LikelihoodWriter::attribute(const std::string& name, double value) {
   if (impl_->hdf5) impl_->hdf5->attribute("/", name, value);
 }

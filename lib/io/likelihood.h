@@ -10,8 +10,17 @@
 #include "io/format.h"
 #include "io/hdf5.h"
 #include "io/provenance.h"
+#include "io/shard.h"
 
 namespace sde::io {
+
+// What values of a shard do not tell themselves.
+struct LikelihoodShard {
+  std::string model, unit;                // "data" or "series"
+  std::string choice;                     // of the divergence, or of the density
+  double ode = 0, cutoff = 0, prior = 0;  // of the error budget, which every shard makes for the whole
+};
+LikelihoodShard read_likelihood_shard(const Reader& reader);
 
 // Streams; rows in any order. Not for several threads at a time. CSV: id, value, stderr, nfe.
 class LikelihoodWriter {
@@ -28,6 +37,8 @@ class LikelihoodWriter {
   // Parts that a datum's value is the sum of, as the transitions of a series: /loglik/transition, and where
   // those of each datum begin, /loglik/first_transition [n + 1]. Not in CSV.
   void transitions(std::span<const double> value, std::span<const std::uint64_t> first);
+  // Marks the file as a shard, with what the summary of the whole needs. HDF5 only.
+  void shard(const Shard& shard, const LikelihoodShard& made);
   void attribute(const std::string& name,
                  double value);  // of the root: a mean, a term of the error budget; not in CSV
   void finish();

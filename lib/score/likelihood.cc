@@ -202,7 +202,11 @@ void check_errors(const Problem& problem, const std::vector<double>& data, std::
 
 LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::vector<double>& data,
                             std::size_t n, const LikelihoodOptions& options,
-                            const std::function<void(const LikelihoodBlock&)>& sink, const Hooks& hooks) {
+                            const std::function<void(const LikelihoodBlock&)>& sink, const Hooks& hooks,
+                            std::optional<LikelihoodPart> part) {
+  const std::uint64_t begin = part ? part->first : 0, end = part ? part->first + part->count : n;
+  if (begin % kLeafPaths || end > n)
+    fail(Status::bug, "data {} to {} of {} are not whole leaves", begin, end, n);
   const std::size_t D = model->dimension();
   if (n < 1) fail(Status::bad_data, "there are no data");
   if (data.size() != n * D) {
@@ -236,7 +240,7 @@ LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::
   };
   const auto make = [&](std::uint64_t first) {
     std::vector<std::uint64_t> ids;
-    for (std::uint64_t k = first; k < std::min<std::uint64_t>(n, first + kLikelihoodBlock); ++k)
+    for (std::uint64_t k = first; k < std::min<std::uint64_t>(end, first + kLikelihoodBlock); ++k)
       ids.push_back(k);
     const std::size_t size = ids.size();
     const StateBlock<double> x = gather(data, D, ids);
@@ -262,11 +266,11 @@ LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::
     }
     result.n += block.value.size();
     if (sink) sink(block);
-    hooks.report(result.n, n);
+    hooks.report(result.n, end - begin);
   };
-  std::uint64_t next = 0;
+  std::uint64_t next = begin;
   const auto source = [&](tbb::flow_control& control) -> std::uint64_t {
-    if (next >= n || hooks.stopped()) {
+    if (next >= end || hooks.stopped()) {
       control.stop();
       return 0;
     }
@@ -277,7 +281,7 @@ LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::
                          tbb::make_filter<void, std::uint64_t>(tbb::filter_mode::serial_in_order, source) &
                              tbb::make_filter<std::uint64_t, Finished>(tbb::filter_mode::parallel, make) &
                              tbb::make_filter<Finished, void>(tbb::filter_mode::serial_in_order, take));
-  result.interrupted = result.interrupted || result.n < n;
+  result.interrupted = result.interrupted || result.n < end - begin;
   if (result.n) {
     const Moments total = tree.total().front();
     result.mean = total.count > 0 ? total.mean : kNan;

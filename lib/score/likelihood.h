@@ -78,12 +78,18 @@ struct LikelihoodResult {
 
 inline constexpr std::size_t kLikelihoodBlock = 128;
 
-// data is [n][D] in the data's units. Blocks go to `sink` in order, one call at a time. A value depends on
-// the datum, its number (probes) and the options alone. Throws Error(Status::bad_data) for data that are not
-// finite or have another dimension than the model.
+// Which of the data: `count` from number `first` on, a multiple of kLeafPaths.
+struct LikelihoodPart {
+  std::uint64_t first = 0, count = 0;
+};
+
+// data is [n][D] in the data's units; values are of `part`, where given, and the error budget of all. Blocks
+// go to `sink` in order, one call at a time. A value depends on the datum, its number (probes) and the
+// options alone. Throws Error(Status::bad_data) for data that are not finite or have another dimension than
+// the model.
 LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::vector<double>& data,
                             std::size_t n, const LikelihoodOptions& options,
                             const std::function<void(const LikelihoodBlock&)>& sink = {},
-                            const Hooks& hooks = {});
+                            const Hooks& hooks = {}, std::optional<LikelihoodPart> part = {});
 
 }  // namespace sde

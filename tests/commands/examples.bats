@@ -89,6 +89,20 @@ with gzip.open("labels.gz", "wb") as f:
   assert_output --partial 'to train on'
 }
 
+@test "gbm-call: Black and Scholes, and an order of magnitude less work" {
+  copy gbm-call
+  run -0 make BIN="$SDE_BIN"
+  # 100 Phi(d) - 100 exp(-0.05) Phi(d - 0.2), d = 0.35.
+  assert_equal "$(cut -c1-9 out/truth.txt)" 10.450583
+  # Every price within three standard errors and the bias that the program tells, and the errors as asked for.
+  awk 'NR > 1 { n = NF; e = $(n-5) < 0 ? -$(n-5) : $(n-5); if (e > 3*$(n-4) + 2*$(n-3)) exit 1 } END { if (NR != 11) exit 1 }' out/table.txt
+  awk '/ to / { if ($6 > $3 || $7 > $3) exit 1 }' out/table.txt
+  awk '/^milstein to 0.01/ { found = $NF > 30 } END { exit !found }' out/table.txt
+  is_png out/mlmc.png
+  nothing_left
+  table_is_shown
+}
+
 @test "the data are what the Debian packages hold" {
   digits=/usr/lib/python3/dist-packages/sklearn/datasets/data/digits.csv.gz
   [ -f /usr/share/gretl/db/fedstl.idx ] || [ -f /usr/lib/R/library/datasets/data/Rdata.rdx ] ||

@@ -220,3 +220,30 @@ assert h5py.File("f64.h5")["statistics/mean"][()].tobytes() == h5py.File("f32.h5
   fails_with 2 sde-sample mixture.json --shard 0/2 -o part.csv
   assert_output --partial 'a shard is HDF5'
 }
+
+@test "log-likelihoods in shards merge to the bits of one run" {
+  write_mixture
+  sde-sample mixture.json -N 300 --steps 10 -o data.h5 -q
+  for how in '' '--divergence hutchinson --probes 4'; do
+    sde-likelihood mixture.json data.h5 $how -o whole.h5 -f --json >whole.json
+    for i in 0 1 2; do sde-likelihood mixture.json data.h5 $how --shard $i/3 -o s$i.h5 -f -q; done
+    sde-likelihood --merge s2.h5 s1.h5 s0.h5 -o merged.h5 -f --json >merged.json
+    same_run whole.h5 merged.h5
+    for file in whole merged; do jq 'del(.seconds, .threads)' $file.json >$file.txt; done
+    diff whole.txt merged.txt
+  done
+  # Time series under an SDE, three of five in one shard and two in the other.
+  sde-simulate ou.json -N 5 --dt 0.01 --save 30 --method exact -o series.h5 -q
+  sde-likelihood ou.json series.h5 -o whole.h5 -f --json >whole.json
+  for i in 0 1; do sde-likelihood ou.json series.h5 --shard $i/2 -o s$i.h5 -f --json >s$i.json; done
+  json '.n == 2 and .shard.total == 5' s0.json
+  sde-likelihood --merge s0.h5 s1.h5 -o merged.h5 -f --json >merged.json
+  same_run whole.h5 merged.h5
+  for file in whole merged; do jq 'del(.seconds, .threads)' $file.json >$file.txt; done
+  diff whole.txt merged.txt
+  # Data that have changed meanwhile.
+  sde-simulate ou.json -N 5 --dt 0.01 --save 30 --method exact --seed 1 -o series.h5 -q -f
+  sde-likelihood ou.json series.h5 --shard 1/2 -o s1.h5 -f -q
+  fails_with 65 sde-likelihood --merge s0.h5 s1.h5 -o merged.h5 -f
+  assert_output --partial 's1.h5: does not belong with s0.h5: series.h5 was another file then'
+}

@@ -16,7 +16,7 @@ namespace {
 
 using namespace sde;
 
-const std::vector<std::string> kSuites = {"convergence", "work-precision", "throughput",
+const std::vector<std::string> kSuites = {"convergence", "work-precision", "throughput", "statistics",
                                           "training",    "compare",        "check"};
 
 cli::ToolInfo describe() {
@@ -31,14 +31,19 @@ cli::ToolInfo describe() {
       "methods against the time they take. SUITE throughput measures "
       "random "
       "numbers and whole simulations (cases normals, normals_f32, ou_em, gbm_milstein, heston_em, "
-      "lorenz_em). SUITE training measures the steps of score-train (train_64, unet_8, ...) and the matrix "
+      "lorenz_em). SUITE statistics holds what surrounds a simulation to its targets: overhead, merging, "
+      "multilevel, "
+      "memory, writing. SUITE training measures the steps of score-train (train_64, unet_8, ...) and the "
+      "matrix "
       "products and "
       "convolutions that they are made of, as shares of this machine's peak. SUITE compare gives distances "
       "between two samples, data first, each with a bootstrap error. SUITE check "
       "says by its exit status alone whether files are whole and readable.";
   info.arguments = {
-      {"SUITE", "convergence, work-precision, throughput, training, compare or check"},
-      {"CASE", "models (convergence, work-precision), cases (throughput, training) or files (compare, check)",
+      {"SUITE", "convergence, work-precision, throughput, statistics, training, compare or check"},
+      {"CASE",
+       "models (convergence, work-precision), cases (throughput, statistics, training) or files (compare, "
+       "check)",
        false, true}};
   info.examples = {
       {"sde-bench convergence", "the orders of euler-maruyama, milstein and heun on three standard problems"},
@@ -64,7 +69,8 @@ cli::ToolInfo describe() {
       .default_text("65536 for convergence, 4096 with --all, 8192 for work-precision");
   o.number("confidence", "/confidence", "level of the intervals (convergence)");
   o.flag("all", "/all", "every standard problem, method and calculus, quickly (convergence)");
-  o.integer("repeats", "/repeats", "runs of which the best counts (throughput, training, work-precision)");
+  o.integer("repeats", "/repeats",
+            "runs of which the best counts (throughput, statistics, training, work-precision)");
   o.integer("rows", "/compare/rows", "rows of each sample, drawn at random; 0: all (compare)")
       .value_name("N")
       .default_text("10000");
@@ -143,6 +149,8 @@ int run(cli::Context& context) {
     outcome = config::locate(context.config(), "", [&] { return bench::work_precision(context, options); });
   } else if (suite == "throughput") {
     outcome = bench::throughput(context, options);
+  } else if (suite == "statistics") {
+    outcome = bench::statistics(context, options);
   } else if (suite == "training") {
     outcome = bench::training(context, options);
   } else if (suite == "compare") {

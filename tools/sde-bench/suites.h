@@ -84,6 +84,8 @@ StrongSolution standard_solution(const std::string& model, const SdeExpressions&
 Outcome work_precision(cli::Context& context, const BenchOptions& options);
 // Rates of random numbers and of whole simulations, statistics only.
 Outcome throughput(cli::Context& context, const BenchOptions& options);
+// What statistics, shards, files and target errors cost.
+Outcome statistics(cli::Context& context, const BenchOptions& options);
 // Rates of training steps, and of the products they are made of as shares of the processor's peak.
 Outcome training(cli::Context& context, const BenchOptions& options);
 // Distances between the two samples that CASE names, with bootstrap errors.

@@ -26,6 +26,8 @@ cli::ToolInfo describe() {
       {"sde-likelihood model.h5 data.csv -o loglik.csv", "one value a row, for instance to find outliers"},
       {"sde-likelihood model.h5 data.h5 --divergence hutchinson --probes 16",
        "random probes, for many dimensions"},
+      {"sde-likelihood model.h5 data.h5 --shard 3/10 -o part3.h5",
+       "one of ten jobs; sde-likelihood --merge part*.h5 -o loglik.h5 joins them"},
       {"sde-likelihood fit.json rates.csv --dt 0.0833", "a fitted SDE on a time series"},
       {"sde-likelihood fit.json later.csv --crps 200",
        "out-of-sample scores: log density and ranked probability"},
@@ -33,6 +35,7 @@ cli::ToolInfo describe() {
   info.schema = "likelihood";
   info.model_key = "/model";
   info.model_kinds = {config::DocumentKind::score, config::DocumentKind::sde};
+  info.shards = true;
   cli::Options& o = info.options;
   o.choice("divergence", "/divergence", {"exact", "hutchinson"},
            "score models: the trace of the flow's Jacobian")
@@ -57,6 +60,7 @@ cli::ToolInfo describe() {
 }
 
 int run(cli::Context& context) {
+  if (!context.merge().files.empty()) return merge_likelihoods(context);
   return is_sde(context) ? run_sde(context) : run_score(context);
 }
 

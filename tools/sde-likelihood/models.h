@@ -5,6 +5,7 @@
 
 #include "cli/tool.h"
 #include "io/dataset.h"
+#include "io/shard.h"
 #include "score/likelihood.h"
 
 namespace sde {
@@ -32,6 +33,12 @@ bool is_sde(const cli::Context& context);
 int run_score(cli::Context& context);
 int run_sde(cli::Context& context);
 
+int merge_likelihoods(cli::Context& context);  // of --merge
+
+// What of n data or series is judged here, in groups of `grain`: all, or those of --shard; refuses an output
+// or a picture that a shard cannot have.
+io::Shard part_of(const cli::Context& context, std::uint64_t n, std::uint64_t grain);
+
 // What both do in the end.
 struct LikelihoodReport {
   std::string model, unit;  // "data" or "series"
@@ -41,7 +48,13 @@ struct LikelihoodReport {
   LikelihoodResult result;
   std::string note;  // lines for a person
   double seconds = 0;
+  std::string choice;  // of the divergence, or of the density
+  io::Shard shard;
 };
+// Sums over series, which have no leaves: mean and standard error, and the total.
+double sum_up_series(cli::Context& context, LikelihoodReport& report);
+// The keys of the summary that are the SDE's alone.
+void describe_series(LikelihoodReport& report, double total, config::Summary& summary);
 int finish(cli::Context& context, const LikelihoodReport& report, config::Summary& summary);
 
 }  // namespace sde

@@ -10,6 +10,7 @@
 #include "config/score_files.h"
 #include "io/likelihood.h"
 #include "models.h"
+#include "stats/leaf_tree.h"
 
 namespace sde {
 
@@ -46,14 +47,15 @@ int run_score(cli::Context& context) {
       for (std::size_t i = 0; i < D; ++i) rows[n * D + i] = as_read[n * D + order[i]];
     }
   }
+  const io::Shard shard = part_of(context, data.n, kLeafPaths);
   const bool store = context.output().given() && context.output().form != io::OutputForm::json;
   if (context.dry_run()) {
     config::Plan plan;
-    plan.paths = data.n;
+    plan.paths = shard.rows;
     plan.memory_bytes = 8.0 * static_cast<double>(data.n * D) +
                         context.threads() * (found.model->workspace_bytes(kLikelihoodBlock) +
                                              8.0 * 20 * static_cast<double>(kLikelihoodBlock * (D + 1)));
-    plan.output_bytes = store ? 24.0 * static_cast<double>(data.n) + 20e3 : 0;
+    plan.output_bytes = store ? 24.0 * static_cast<double>(shard.rows) + 20e3 : 0;
     plan.more = {{"model", fmt::format("{}, {} dimensions", found.name, D)},
                  {"steps", "adaptive, chosen for every datum"}};
     return context.print_plan(plan);
@@ -62,6 +64,8 @@ int run_score(cli::Context& context) {
   LikelihoodReport report;
   report.model = found.name;
   report.unit = "data";
+  report.choice = options.flow.divergence == Divergence::exact ? "exact" : "hutchinson";
+  report.shard = shard;
   const auto sink = [&](const LikelihoodBlock& block) {
     report.value.insert(report.value.end(), block.value.begin(), block.value.end());
     report.standard_error.insert(report.standard_error.end(), block.standard_error.begin(),
@@ -72,7 +76,8 @@ int run_score(cli::Context& context) {
   const auto started = std::chrono::steady_clock::now();
   try {
     report.result = config::locate(context.config(), "", [&] {
-      return likelihood(found.model, rows, data.n, options.flow, sink, context.hooks());
+      return likelihood(found.model, rows, data.n, options.flow, sink, context.hooks(),
+                        LikelihoodPart{shard.first, shard.rows});
     });
   } catch (const Error& error) {
     if (error.status() != Status::bad_data) throw;
@@ -83,11 +88,22 @@ int run_score(cli::Context& context) {
   if (report.result.non_finite) {
     context.warn(
         fmt::format("{} of {} values are not finite and not in the mean; the flow could not be solved there",
-                    report.result.non_finite, data.n));
+                    report.result.non_finite, shard.rows));
   }
   config::Summary summary;
-  summary.set("/divergence", options.flow.divergence == Divergence::exact ? "exact" : "hutchinson");
+  summary.set("/divergence", report.choice);
   return finish(context, report, summary);
+}
+
+io::Shard part_of(const cli::Context& context, std::uint64_t n, std::uint64_t grain) {
+  if (context.sharded() && context.output().given() && context.output().form != io::OutputForm::hdf5) {
+    fail(Status::usage, "{}: a shard is HDF5, for --merge; CSV and JSON are made of the whole",
+         context.output().path);
+  }
+  if (context.sharded() && !context.plot().empty()) {
+    fail(Status::usage, "--plot: draws the whole; give it to --merge, not to a shard");
+  }
+  return io::shard_of(n, context.shard().index, context.shard().count, grain);
 }
 
 int finish(cli::Context& context, const LikelihoodReport& report, config::Summary& summary) {
@@ -97,6 +113,9 @@ int finish(cli::Context& context, const LikelihoodReport& report, config::Summar
                                 context.provenance(), context.output().options());
     writer.write(0, report.value, report.standard_error, report.nfe);
     if (!report.first_transition.empty()) writer.transitions(report.transition, report.first_transition);
+    if (context.sharded())
+      writer.shard(report.shard,
+                   {report.model, report.unit, report.choice, r.budget.ode, r.budget.cutoff, r.budget.prior});
     writer.attribute("mean", r.mean);
     writer.attribute("stderr", r.standard_error);
     writer.finish();
@@ -121,6 +140,10 @@ int finish(cli::Context& context, const LikelihoodReport& report, config::Summar
   all.set("/error_budget/cutoff", r.budget.cutoff).set("/error_budget/prior", r.budget.prior);
   all.set("/nfe_mean", r.nfe).set("/seconds", report.seconds).set("/non_finite", r.non_finite);
   all.set("/threads", context.threads());
+  if (context.sharded()) {
+    all.set("/shard/index", report.shard.index).set("/shard/count", report.shard.count);
+    all.set("/shard/first", report.shard.first).set("/shard/total", report.shard.total);
+  }
   all.json().update(summary.json());
   std::string text = fmt::format("{}: {} {}, mean log-likelihood {:.6f} +- {:.6f} nats, {:.3g} s\n",
                                  report.model, r.n, report.unit, r.mean, r.standard_error, report.seconds);

@@ -19,6 +19,37 @@ bool is_sde(const cli::Context& context) {
   return json.contains("model") && config::document_kind(json["model"]) == config::DocumentKind::sde;
 }
 
+double sum_up_series(cli::Context& context, LikelihoodReport& report) {
+  Moments moments;
+  double total = 0;
+  for (const double value : report.value) {
+    if (std::isfinite(value)) {
+      moments = merged(moments, {1, value, 0});
+      total += value;
+    } else {
+      ++report.result.non_finite;
+    }
+  }
+  report.result.n = report.value.size();
+  report.result.mean = moments.mean;
+  report.result.standard_error = report.value.size() > 1 ? moments.stderr_of_mean() : std::nan("");
+  if (report.result.non_finite) {
+    context.warn(
+        fmt::format("{} of {} series have a likelihood that is not finite: a transition is impossible under "
+                    "the model",
+                    report.result.non_finite, report.value.size()));
+  }
+  return total;
+}
+
+void describe_series(LikelihoodReport& report, double total, config::Summary& summary) {
+  summary.set("/density", report.choice).set("/transitions", report.transition.size());
+  summary.set("/loglik", total);
+  const double mean = total / static_cast<double>(report.transition.size());
+  summary.set("/mean_per_transition", mean).set("/scores/log", mean);
+  report.note = fmt::format("{} density, log score {:.6f} a transition\n", report.choice, mean);
+}
+
 int run_sde(cli::Context& context) {
   LikelihoodConfig options;
   context.read(options);
@@ -27,11 +58,14 @@ int run_sde(cli::Context& context) {
       fail(Status::usage, "--{}: is for score models, and the model is an SDE; leave it out", name);
     }
   }
+  if (options.crps > 0 && context.sharded())
+    fail(Status::usage, "--crps: is a score of all data; leave out --shard");
   if (options.crps == 1) fail(Status::usage, "--crps: needs two draws at least (got 1)");
   const config::FoundSde found = config::find_sde(context.config(), "/model");
   const io::Input input(context.argument("DATA"));
   context.add_input(input);
   const io::Dataset data = io::read_dataset(input, options.data);
+  const io::Shard shard = part_of(context, data.n, 1);
   std::vector<std::uint64_t> first;  // transition at which each series begins
   const Observations observations = config::make_observations(data, found.sde.state_names(), &first);
   if (observations.transitions() == 0) {
@@ -39,51 +73,35 @@ int run_sde(cli::Context& context) {
   }
   if (context.dry_run()) {
     config::Plan plan;
-    plan.paths = data.n;
+    plan.paths = shard.rows;
     plan.more = {{"transitions", std::to_string(observations.transitions())}};
     return context.print_plan(plan);
   }
-  const auto started = std::chrono::steady_clock::now();
-  std::string chosen;
-  const std::vector<double> each = config::locate(found.document, found.pointer, [&] {
-    return per_transition_loglik(found.sde, options.density, observations, &chosen);
-  });
   LikelihoodReport report;
+  report.shard = shard;
+  const auto started = std::chrono::steady_clock::now();
+  // All of them, whatever the shard: the last bits of a transition can depend on those beside it in a block.
+  const std::vector<double> each = config::locate(found.document, found.pointer, [&] {
+    return per_transition_loglik(found.sde, options.density, observations, &report.choice);
+  });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   report.model = found.sde.name.empty() ? "sde" : found.sde.name;
   report.unit = "series";
-  Moments moments;
-  double total = 0;
-  for (std::size_t n = 0; n < data.n; ++n) {
+  const auto begin = static_cast<std::size_t>(shard.first),
+             end = begin + static_cast<std::size_t>(shard.rows);
+  report.transition.assign(each.begin() + static_cast<std::ptrdiff_t>(first[begin]),
+                           each.begin() + static_cast<std::ptrdiff_t>(first[end]));
+  for (std::size_t n = begin; n <= end; ++n) report.first_transition.push_back(first[n] - first[begin]);
+  for (std::size_t n = begin; n < end; ++n) {
     double sum = 0;
     for (std::size_t k = first[n]; k < first[n + 1]; ++k) sum += each[k];
     report.value.push_back(sum);
-    if (std::isfinite(sum)) {
-      moments = merged(moments, {1, sum, 0});
-      total += sum;
-    } else {
-      ++report.result.non_finite;
-    }
   }
-  report.transition = each;
-  report.first_transition = first;
-  report.standard_error.assign(data.n, 0.0);
-  report.nfe.assign(data.n, 0.0);
-  report.result.n = data.n;
-  report.result.mean = moments.mean;
-  report.result.standard_error = data.n > 1 ? moments.stderr_of_mean() : std::nan("");
-  if (report.result.non_finite) {
-    context.warn(
-        fmt::format("{} of {} series have a likelihood that is not finite: a transition is impossible under "
-                    "the model",
-                    report.result.non_finite, data.n));
-  }
+  report.standard_error.assign(shard.rows, 0.0);
+  report.nfe.assign(shard.rows, 0.0);
+  const double total = sum_up_series(context, report);
   config::Summary summary;
-  summary.set("/density", chosen).set("/transitions", observations.transitions()).set("/loglik", total);
-  summary.set("/mean_per_transition", total / static_cast<double>(observations.transitions()));
-  report.note = fmt::format("{} density, log score {:.6f} a transition\n", chosen,
-                            total / static_cast<double>(observations.transitions()));
-  summary.set("/scores/log", total / static_cast<double>(observations.transitions()));
+  describe_series(report, total, summary);
   if (options.crps > 0) {
     const std::vector<double> scores = config::locate(found.document, found.pointer, [&] {
       return crps(found.sde, observations, options.crps, options.crps_steps, context.seed());
