@@ -19,6 +19,7 @@
 #include "brownian/quasi.h"
 #include "solve/adaptive_sde.h"
 #include "solve/stepper.h"
+#include "stats/kernels.h"
 
 namespace sde {
 namespace {
@@ -326,6 +327,7 @@ class Ensemble::Run {
     }
     w.status.assign(paths, PathStatus::ok);
     for (std::size_t row = 0; row < records * dimension_; ++row) {
+      if (all_finite(w.saved.data() + row * lanes, lanes)) continue;
       const double* x = w.saved.data() + row * lanes + offset_;
       for (std::size_t p = 0; p < paths; ++p)
         if (!std::isfinite(x[p])) w.status[p] = PathStatus::non_finite;

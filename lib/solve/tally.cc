@@ -128,7 +128,9 @@ Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
       for (std::size_t r = 0; r < layout_.saves; ++r)
         for (std::size_t i = 0; i < D; ++i)
           for (std::size_t j = i; j < D; ++j)
-            c.push_back(leaf_comoments(at(r, i) + start, at(r, j) + start, n));
+            c.push_back(
+                s.moments ? leaf_comoments(at(r, i) + start, m[r * D + i], at(r, j) + start, m[r * D + j], n)
+                          : leaf_comoments(at(r, i) + start, at(r, j) + start, n));
     }
     if (s.lags > 0) {
       for (std::size_t r = 0; r < layout_.saves; ++r)

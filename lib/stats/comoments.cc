@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "stats/kernels.h"
+
 namespace sde {
 
 double CoMoments::correlation() const {
@@ -36,12 +38,15 @@ CoMoments merged(const CoMoments& a, const CoMoments& b) {
   return m;
 }
 
-CoMoments leaf_comoments(const double* x, const double* y, std::size_t n) {
-  // Eight partial sums in a fixed pattern, as in leaf_moments.
-  constexpr std::size_t kWays = 8;
-  const auto fold = [](const double* part) {
-    return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
-  };
+namespace {
+
+// A leaf that is not whole scatters more than the others; the standard error does without it.
+void close_leaf(CoMoments& m) {
+  if (m.count == static_cast<double>(kLeafPaths)) m.leaves = {1, m.covariance(), 0};
+}
+
+// Where some pairs are left out.
+CoMoments leaf_with_gaps(const double* x, const double* y, std::size_t n) {
   double sum_x[kWays] = {}, sum_y[kWays] = {}, count[kWays] = {};
   for (std::size_t i = 0; i < n; ++i) {
     const bool finite = std::isfinite(x[i]) && std::isfinite(y[i]);
@@ -65,8 +70,32 @@ CoMoments leaf_comoments(const double* x, const double* y, std::size_t n) {
   m.xx = fold(xx);
   m.yy = fold(yy);
   m.xy = fold(xy);
-  // A leaf that is not whole scatters more than the others; the standard error does without it.
-  if (m.count == static_cast<double>(kLeafPaths)) m.leaves = {1, m.covariance(), 0};
+  return m;
+}
+
+}  // namespace
+
+CoMoments leaf_comoments(const double* x, const double* y, std::size_t n) {
+  return leaf_comoments(x, leaf_moments(x, n), y, leaf_moments(y, n), n);
+}
+
+CoMoments leaf_comoments(const double* x, const Moments& of_x, const double* y, const Moments& of_y,
+                         std::size_t n) {
+  CoMoments m;
+  const auto all = static_cast<double>(n);
+  if (of_x.count == all && of_y.count == all && n > 0) {
+    m = {all, of_x.mean, of_y.mean, of_x.squares, of_y.squares, of_x.squares, {}};
+    if (x != y) {
+      const std::size_t whole = n / kWays * kWays;
+      double products[kWays];
+      partial_products(x, of_x.mean, y, of_y.mean, whole, products);
+      for (std::size_t i = whole; i < n; ++i) products[i % kWays] += (x[i] - of_x.mean) * (y[i] - of_y.mean);
+      m.xy = fold(products);
+    }
+  } else {
+    m = leaf_with_gaps(x, y, n);
+  }
+  close_leaf(m);
   return m;
 }
 

@@ -31,6 +31,9 @@ CoMoments merged(const CoMoments& a, const CoMoments& b);
 
 // Of at most kLeafPaths pairs; those of which one is not finite are left out. Fixed order of summation.
 CoMoments leaf_comoments(const double* x, const double* y, std::size_t n);
+// The same where leaf_moments of both are there already.
+CoMoments leaf_comoments(const double* x, const Moments& of_x, const double* y, const Moments& of_y,
+                         std::size_t n);
 
 // What is known of E[y] given that the means of x_1 ... x_k are known: control variates (Glasserman 2003,
 // section 4.1), with the coefficients that leave the least variance.

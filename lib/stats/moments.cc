@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "stats/kernels.h"
+
 namespace sde {
 
 double Moments::stderr_of_mean() const {
@@ -18,13 +20,10 @@ Moments merged(const Moments& a, const Moments& b) {
 }
 
 Moments leaf_moments(const double* values, std::size_t n) {
-  // Eight partial sums in a fixed pattern: enough for the compiler to overlap the additions.
-  constexpr std::size_t kWays = 8;
-  const auto fold = [](const double* part) {
-    return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
-  };
-  double sum[kWays] = {}, count[kWays] = {};
-  for (std::size_t i = 0; i < n; ++i) {
+  const std::size_t whole = n / kWays * kWays;
+  double sum[kWays], count[kWays], squares[kWays];
+  partial_sums(values, whole, sum, count);
+  for (std::size_t i = whole; i < n; ++i) {
     const bool finite = std::isfinite(values[i]);
     sum[i % kWays] += finite ? values[i] : 0.0;
     count[i % kWays] += finite ? 1.0 : 0.0;
@@ -32,8 +31,8 @@ Moments leaf_moments(const double* values, std::size_t n) {
   const double total = fold(count);
   if (total == 0) return {};
   const double mean = fold(sum) / total;
-  double squares[kWays] = {};
-  for (std::size_t i = 0; i < n; ++i) {
+  partial_squares(values, mean, whole, squares);
+  for (std::size_t i = whole; i < n; ++i) {
     const double d = std::isfinite(values[i]) ? values[i] - mean : 0.0;
     squares[i % kWays] += d * d;
   }

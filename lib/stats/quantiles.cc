@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "stats/kernels.h"
+
 namespace sde {
 namespace {
 
@@ -64,6 +66,32 @@ void QuantileSketch::add(double value) {
   std::vector<std::uint64_t>& page = pages_[bin / kPage];
   if (page.empty()) page.resize(kPage);
   ++page[bin % kPage];
+}
+
+void QuantileSketch::add(const double* values, std::size_t n) {
+  constexpr std::size_t kBatch = 64;
+  constexpr int kPlaceBits = std::countr_zero(static_cast<unsigned>(kPerOctave));
+  const BinRule rule{centre_, inverse_scale_, kLinear, kHalf, kPlaceBits};
+  const std::size_t whole = n / kWays * kWays;
+  std::uint64_t bins[kBatch];
+  double least = count_ == 0 ? std::numeric_limits<double>::infinity() : least_;
+  double greatest = count_ == 0 ? -std::numeric_limits<double>::infinity() : greatest_;
+  for (std::size_t start = 0; start < whole; start += kBatch) {
+    const std::size_t m = std::min(kBatch, whole - start);
+    find_bins(rule, values + start, m, bins, least, greatest);
+    for (std::size_t i = 0; i < m; ++i) {
+      if (bins[i] == 2 * kHalf) continue;
+      std::vector<std::uint64_t>& page = pages_[bins[i] / kPage];
+      if (page.empty()) page.resize(kPage);
+      ++page[bins[i] % kPage];
+      ++count_;
+    }
+  }
+  if (count_ > 0) {
+    least_ = least;
+    greatest_ = greatest;
+  }
+  for (std::size_t i = whole; i < n; ++i) add(values[i]);
 }
 
 void QuantileSketch::merge(const QuantileSketch& other) {

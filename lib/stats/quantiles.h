@@ -23,9 +23,7 @@ class QuantileSketch {
   QuantileSketch(double centre, double scale);
 
   void add(double value);  // values that are not finite are not counted
-  void add(const double* values, std::size_t n) {
-    for (std::size_t i = 0; i < n; ++i) add(values[i]);
-  }
+  void add(const double* values, std::size_t n);
   // The other sketch must have the same centre and scale.
   void merge(const QuantileSketch& other);
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "random/stream.h"
+#include "simd/target.h"
 
 namespace sde {
 namespace {
@@ -36,6 +37,26 @@ TEST(QuantileSketch, KeepsTheErrorThatItPromises) {
     EXPECT_NEAR(sketch.quantile(p), exact_quantile(values, p), allowed) << p;
     EXPECT_LE(allowed, 0.01 * std::max(scale, std::abs(exact_quantile(values, p) - centre))) << p;
   }
+}
+
+TEST(QuantileSketch, CountsABatchAsOneByOne) {
+  std::vector<double> values = sample(1003);
+  for (double x : {1e4, 1e4 - 1, 1e4 + 1, 1e4 - 0.25, 9e3, -1e300, 1e300, 0.0}) values.push_back(x);
+  values[17] = std::nan("");
+  values[40] = std::numeric_limits<double>::infinity();
+  const std::string best = current_target();
+  for (const std::string& target : available_targets()) {
+    set_target(target);
+    QuantileSketch batch(1e4, 1), single(1e4, 1);
+    batch.add(values.data(), values.size());
+    for (double x : values) single.add(x);
+    NamedArrays a, b;
+    store_sketches({batch}, a);
+    store_sketches({single}, b);
+    EXPECT_EQ(a.integers, b.integers) << target;
+    EXPECT_EQ(a.reals, b.reals) << target;
+  }
+  set_target(best);
 }
 
 TEST(QuantileSketch, MergesToTheBitsOfTheWhole) {
