@@ -76,17 +76,26 @@ void QuantileSketch::add(const double* values, std::size_t n) {
   std::uint64_t bins[kBatch];
   double least = count_ == 0 ? std::numeric_limits<double>::infinity() : least_;
   double greatest = count_ == 0 ? -std::numeric_limits<double>::infinity() : greatest_;
+  std::uint64_t* page_of[2 * kHalf / kPage];
+  for (std::size_t p = 0; p < pages_.size(); ++p) page_of[p] = pages_[p].empty() ? nullptr : pages_[p].data();
+  std::uint64_t counted = 0;
   for (std::size_t start = 0; start < whole; start += kBatch) {
     const std::size_t m = std::min(kBatch, whole - start);
     find_bins(rule, values + start, m, bins, least, greatest);
     for (std::size_t i = 0; i < m; ++i) {
-      if (bins[i] == 2 * kHalf) continue;
-      std::vector<std::uint64_t>& page = pages_[bins[i] / kPage];
-      if (page.empty()) page.resize(kPage);
-      ++page[bins[i] % kPage];
-      ++count_;
+      const std::uint64_t bin = bins[i];
+      if (bin == 2 * kHalf) [[unlikely]]
+        continue;
+      std::uint64_t*& page = page_of[bin / kPage];
+      if (!page) [[unlikely]] {
+        pages_[bin / kPage].resize(kPage);
+        page = pages_[bin / kPage].data();
+      }
+      ++page[bin % kPage];
+      ++counted;
     }
   }
+  count_ += counted;
   if (count_ > 0) {
     least_ = least;
     greatest_ = greatest;
