@@ -35,10 +35,10 @@ std::vector<TransitionDensity> make_expansion_density(const SdeExpressions& ito,
         return {};
       }
     const Expr& s = components[i].scale;
-    const Expr& m = components[i].drift;
-    const auto along_y = [&](const Expr& e) { return s * expr::differentiate(e, name); };
-    const Expr l = Expr(-0.5) * (m * m + along_y(m));
-    const Expr bend = along_y(along_y(l));
+    const Expr& l = components[i].potential;
+    // d2l/dy2 = s^2 (l'' + r l')
+    const Expr first = expr::differentiate(l, name);
+    const Expr bend = components[i].square * (expr::differentiate(first, name) + components[i].ratio * first);
 
     const LampertiPath path(components[i]);
     std::vector<Expr> kernel;
@@ -48,7 +48,8 @@ std::vector<TransitionDensity> make_expansion_density(const SdeExpressions& ito,
     density.log_density =
         density.log_density +
         Expr(-0.5) * (Expr(kLog2Pi) + expr::log(step) + path.distance * path.distance / step) +
-        (after - before) * path.mean_over_x(f / (s * s)) + Expr(0.5) * log_before - Expr(1.5) * log_after +
+        (after - before) * path.mean_over_x(f / components[i].square) + Expr(0.5) * log_before -
+        Expr(1.5) * log_after +
         step * (path.mean_over_y(l) + Expr(0.5) * step * path.mean_over_y(bend, kernel));
     density.mean.push_back(before + step * (f + Expr(0.5) * step * generator(ito, covariance, f)));
     density.deviation.push_back(s * expr::sqrt(step));

@@ -170,7 +170,7 @@ std::vector<TransitionDensity> make_local_linear_density(const SdeExpressions& i
     const Expr pace = constant ? Expr(1) : components[i].scale;  // dx/dy
     const Expr m = constant ? ito.drift[i] : components[i].drift;
     const auto along_y = [&](const Expr& e) { return pace * expr::differentiate(e, name); };
-    const Expr slope = along_y(m);
+    const Expr slope = constant ? along_y(m) : components[i].slope;
     const Expr bend = Expr(0.5) * variance * along_y(slope) + expr::differentiate(m, "t");
     const Expr z = slope * step, phi_2 = expm1_over_2(z), phi = Expr(1) + z * phi_2;
     const Expr move = step * (m * phi + step * bend * phi_2);

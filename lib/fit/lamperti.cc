@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/math/quadrature/gauss.hpp>
 
+#include "expr/node.h"
 #include "fit/density.h"
 
 namespace sde {
@@ -44,6 +45,24 @@ const Rule& rule() {
   return made;
 }
 
+// e = factor * shape, the factor free of `state`.
+struct Factors {
+  Expr factor, shape;
+};
+
+Factors split(const Expr& e, const std::string& state) {
+  if (!expr::depends_on(e, state)) return {e, Expr(1)};
+  const expr::Node& node = e.node();
+  if (node.op == expr::Op::negate) {
+    const Factors inner = split(node.argument(0), state);
+    return {-inner.factor, inner.shape};
+  }
+  if (node.op != expr::Op::multiply && node.op != expr::Op::divide) return {Expr(1), e};
+  const Factors a = split(node.argument(0), state), b = split(node.argument(1), state);
+  if (node.op == expr::Op::multiply) return {a.factor * b.factor, a.shape * b.shape};
+  return {a.factor / b.factor, a.shape / b.shape};
+}
+
 }  // namespace
 
 int own_noise(const SdeExpressions& ito, std::size_t i) {
@@ -79,7 +98,20 @@ std::vector<LampertiComponent> lamperti_components(const SdeExpressions& ito, st
         why_not = fmt::format("the diffusion of \"{}\" depends on \"{}\"", name, other);
         return {};
       }
-    component.drift = ito.drift[i] / component.scale - Expr(0.5) * expr::differentiate(component.scale, name);
+    const auto [factor, shape] = split(component.scale, name);
+    component.factor = factor;
+    component.shape = shape;
+    const Expr& f = ito.drift[i];
+    const Expr slope = expr::differentiate(f, name);
+    // The derivative of the logarithm: 1/(2x) for a square root, g/x for a power.
+    const Expr r = expr::differentiate(expr::log(shape), name), bend = expr::differentiate(r, name);
+    const Expr square = factor * factor * (shape * shape);
+    component.ratio = r;
+    component.square = square;
+    component.drift = f / (factor * shape) - Expr(0.5) * factor * (shape * r);
+    component.slope = slope - f * r - Expr(0.5) * square * (bend + r * r);
+    component.potential = Expr(-0.5) * (f * f / square - Expr(2) * f * r + slope -
+                                        square * (Expr(0.25) * r * r + Expr(0.5) * bend));
     result.push_back(component);
   }
   return result;
@@ -89,18 +121,28 @@ LampertiPath::LampertiPath(const LampertiComponent& component) : state_(componen
   const Expr before = Expr::symbol(state_), after = Expr::symbol(state_after(state_));
   const Expr way = after - before;
   const Rule& r = rule();
+  // What does not depend on the state stays outside of the sums, and its derivatives with it.
+  const Expr &factor = component.factor, &shape = component.shape;
   length = Expr(0);
   for (std::size_t q = 0; q < kNodes; ++q) {
     node.push_back(before + Expr(r.node[q]) * way);
-    pace.push_back(Expr(1) / expr::substitute(component.scale, {{state_, node[q]}}));
+    pace.push_back(Expr(1) / expr::substitute(shape, {{state_, node[q]}}));
     length = length + Expr(r.weight[q]) * pace[q];
   }
-  distance = way * length;
   for (std::size_t q = 0; q < kNodes; ++q) {
     Expr sum(0);
     for (std::size_t j = 0; j < kNodes; ++j) sum = sum + Expr(r.partial[q][j]) * pace[j];
     share.push_back(sum / length);
   }
+  // Square roots and proportional noise have closed forms that do not cancel either.
+  if (expr::structurally_equal(shape, expr::sqrt(before))) {
+    distance = Expr(2) * way / (expr::sqrt(after) + expr::sqrt(before));
+  } else if (expr::structurally_equal(shape, before)) {
+    distance = expr::log(after / before);
+  } else {
+    distance = way * length;
+  }
+  distance = distance / factor;
 }
 
 Expr LampertiPath::mean_over_x(const Expr& g) const {

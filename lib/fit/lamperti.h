@@ -18,8 +18,14 @@ namespace sde {
 // on no other state and not on time.
 struct LampertiComponent {
   std::string state;
-  expr::Expr scale;  // s
-  expr::Expr drift;  // f / s - s' / 2, in the coordinate y
+  expr::Expr scale;          // s
+  expr::Expr factor, shape;  // s = factor * shape, the factor free of the state
+  // In the coordinate y, with r = s'/s and factors kept apart, which makes what is derived from them short:
+  expr::Expr drift;      // m = f / s - s' / 2
+  expr::Expr slope;      // dm/dy = f' - f r - s^2 (r' + r^2) / 2
+  expr::Expr potential;  // -(m^2 + dm/dy) / 2 = -(f^2 / s^2 - 2 f r + f' - s^2 (r^2 / 4 + r' / 2)) / 2
+  expr::Expr square;     // s^2
+  expr::Expr ratio;      // r
 };
 
 // One a state, or empty with the reason in `why_not` (a clause).
@@ -33,9 +39,9 @@ struct LampertiPath {
   explicit LampertiPath(const LampertiComponent& component);
 
   std::vector<expr::Expr> node;   // values of the state
-  std::vector<expr::Expr> pace;   // 1 / s there
+  std::vector<expr::Expr> pace;   // 1 / s there, up to a factor that is free of the state
   std::vector<expr::Expr> share;  // of the distance in y that lies before the node, from 0 to 1
-  expr::Expr length;              // sum of w / s: (y' - y) / (x' - x)
+  expr::Expr length;              // sum of weights times pace
   expr::Expr distance;            // y' - y
 
   // The integral of g(x) dx from x to x', over x' - x.
