@@ -21,6 +21,7 @@ std::vector<Expr> TransitionDensity::ingredients() const {
     all.push_back(term.argument);
   }
   all.insert(all.end(), further.begin(), further.end());
+  for (const auto& [symbol, e] : intermediates) all.push_back(e);
   if (simulated) {
     all.insert(all.end(), simulated->drift.begin(), simulated->drift.end());
     for (const auto& row : simulated->covariance) all.insert(all.end(), row.begin(), row.end());

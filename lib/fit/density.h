@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "expr/expr.h"
@@ -72,6 +73,9 @@ struct TransitionDensity {
   std::string reason;  // why `auto` took it; empty where it was asked for by name
   std::vector<std::string> states, parameters;
   expr::Expr log_density;  // without the Bessel terms; unused where `linear` is set
+  // Symbols in log_density (and mean, deviation, residuals) that stand for expressions: what is written in
+  // them is differentiated by them, once, and by the chain rule.
+  std::vector<std::pair<std::string, expr::Expr>> intermediates;
   std::vector<BesselTerm> bessel;
   std::vector<expr::Expr> mean, deviation;  // [state] of the state after: its mean and standard deviation
   std::vector<ResidualLaw> residuals;       // [state]

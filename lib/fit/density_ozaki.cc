@@ -161,6 +161,8 @@ std::vector<TransitionDensity> make_local_linear_density(const SdeExpressions& i
   GaussianStep gaussian;
   std::vector<Expr> mean, deviation;
   Expr jacobian(0);
+  // L D: the series of phi_2 is differentiated by it once.
+  std::vector<std::pair<std::string, Expr>> intermediates;
   for (std::size_t i = 0; i < ito.dimension(); ++i) {
     const std::string& name = ito.states[i];
     const Expr before = Expr::symbol(name), after = Expr::symbol(state_after(name));
@@ -172,7 +174,9 @@ std::vector<TransitionDensity> make_local_linear_density(const SdeExpressions& i
     const auto along_y = [&](const Expr& e) { return pace * expr::differentiate(e, name); };
     const Expr slope = constant ? along_y(m) : components[i].slope;
     const Expr bend = Expr(0.5) * variance * along_y(slope) + expr::differentiate(m, "t");
-    const Expr z = slope * step, phi_2 = expm1_over_2(z), phi = Expr(1) + z * phi_2;
+    const std::string symbol = "z" + std::to_string(i) + "'";
+    intermediates.emplace_back(symbol, slope * step);
+    const Expr z = Expr::symbol(symbol), phi_2 = expm1_over_2(z), phi = Expr(1) + z * phi_2;
     const Expr move = step * (m * phi + step * bend * phi_2);
     if (constant) {
       mean.push_back(before + move);
@@ -190,6 +194,7 @@ std::vector<TransitionDensity> make_local_linear_density(const SdeExpressions& i
   auto made = gaussian_density("shoji-ozaki", ito, gaussian, why_not);
   if (made.empty()) return made;
   made[0].log_density = made[0].log_density - jacobian;
+  made[0].intermediates = intermediates;
   made[0].mean = mean;
   made[0].deviation = deviation;
   return made;

@@ -9,6 +9,7 @@
 #include <boost/math/quadrature/gauss.hpp>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <mutex>
 
 #include "base/error.h"
@@ -62,6 +63,16 @@ std::string bessel_symbol(std::size_t term, const char* derivative) {
   return fmt::format("L{}'{}", term, derivative);
 }
 
+// d e / d name where symbols of `e` stand for expressions.
+Expr total_derivative(const TransitionDensity& density, const Expr& e, const std::string& name) {
+  Expr sum = expr::differentiate(e, name);
+  for (const auto& [symbol, inner] : density.intermediates) {
+    const Expr outer = expr::differentiate(e, symbol);
+    if (!outer.is_zero()) sum = sum + outer * expr::differentiate(inner, name);
+  }
+  return sum;
+}
+
 // The log-density with Bessel terms and its derivatives up to `order`: value, gradient, upper triangle.
 std::vector<Expr> derivatives(const TransitionDensity& density, const std::vector<std::size_t>& free,
                               int order) {
@@ -76,7 +87,7 @@ std::vector<Expr> derivatives(const TransitionDensity& density, const std::vecto
       arguments;  // [free][term] derivatives of a term's order and argument
   for (std::size_t p : free) {
     const std::string& name = density.parameters[p];
-    plain.push_back(expr::differentiate(density.log_density, name));
+    plain.push_back(total_derivative(density, density.log_density, name));
     orders.emplace_back();
     arguments.emplace_back();
     Expr sum = plain.back();
@@ -91,7 +102,7 @@ std::vector<Expr> derivatives(const TransitionDensity& density, const std::vecto
   for (std::size_t a = 0; a < free.size(); ++a) {
     for (std::size_t b = a; b < free.size(); ++b) {
       const std::string& name = density.parameters[free[b]];
-      Expr sum = expr::differentiate(plain[a], name);
+      Expr sum = total_derivative(density, plain[a], name);
       for (std::size_t m = 0; m < terms; ++m) {
         const Expr &na = orders[a][m], &nb = orders[b][m], &za = arguments[a][m], &zb = arguments[b][m];
         sum = sum + symbol(m, "n") * expr::differentiate(na, name) +
@@ -163,6 +174,12 @@ const Likelihood::Programs& Likelihood::programs(int order) const {
       total.push_back(density_.mean[d]);
       total.push_back(density_.deviation[d]);
     }
+  }
+
+  if (!density_.intermediates.empty()) {
+    const std::map<std::string, Expr, std::less<>> inner(density_.intermediates.begin(),
+                                                         density_.intermediates.end());
+    for (Expr& e : total) e = expr::substitute(e, inner);
   }
 
   std::vector<std::string> lanes;
