@@ -1,0 +1,104 @@
+// What an ensemble is going to count and take, and what its counts come to.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "solve/ensemble.h"
+
+namespace sde {
+
+TallyLayout tally_layout(const TimeGrid& grid, std::size_t dimension, const EnsembleOptions& options) {
+  TallyLayout layout;
+  layout.saves = grid.save.size();
+  layout.dimension = dimension;
+  // The end is always recorded, for the final moments, whether it is a save time or not.
+  layout.records = layout.saves + (layout.saves == 0 || grid.save.back() < grid.end() ? 1 : 0);
+  layout.expectations = options.expect.size();
+  layout.controls = options.controls.size();
+  layout.pairs = options.coupling.antithetic;
+  layout.group_leaves = options.coupling.quasi_points / kLeafPaths;
+  layout.statistics = options.statistics;
+  return layout;
+}
+
+EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_means) {
+  EnsembleResult result;
+  result.paths = tally.paths;
+  result.path_steps = tally.path_steps;
+  result.rejected = tally.rejected;
+  result.forced = tally.forced;
+  result.ok = tally.ok;
+  result.non_finite = tally.non_finite;
+  result.absorbed = tally.absorbed;
+  result.unsolved = tally.unsolved;
+  result.final = tally.final_moments();
+  result.final_error = tally.final_errors();
+  const std::vector<Moments> plain = tally.expectations();
+  const std::vector<double> plain_error = tally.expectation_errors();
+  for (std::size_t k = 0; k < plain.size(); ++k) {
+    Expectation e;
+    e.moments = plain[k];
+    e.undefined = tally.undefined[k];
+    for (std::size_t j = 0; j < control_means.size(); ++j)
+      e.undefined += tally.undefined[tally.layout().expectations + j];
+    e.value = e.moments.mean;
+    e.plain_error = e.standard_error = plain_error[k];
+    if (!control_means.empty()) {
+      const std::vector<CoMoments> pairs = tally.controls(k);
+      const ControlledMean controlled = controlled_mean(pairs, control_means);
+      e.value = controlled.value;
+      e.standard_error = controlled.standard_error;
+      e.variance_reduction = controlled.variance_reduction;
+    }
+    if (e.undefined > 0 || e.moments.count == 0)
+      e.value = e.standard_error = std::numeric_limits<double>::quiet_NaN();
+    result.expect.push_back(e);
+  }
+  result.moments = tally.moments();
+  result.moments_error = tally.moment_errors();
+  result.sketches = tally.sketches();
+  result.covariance = tally.covariance();
+  result.lagged = tally.lagged();
+  result.histograms = tally.histograms();
+  return result;
+}
+
+std::size_t choose_lanes(const TimeGrid& grid, std::size_t dimension, const EnsembleOptions& options,
+                         bool trajectories, unsigned threads) {
+  // Half a thousand paths amortise the dispatch of a program's operations and still fit the first-level
+  // cache; fewer where there would not be a block for every thread, or where their trajectories would fill
+  // more than 64 MiB.
+  std::size_t lanes = 512;
+  const double budget = 64.0 * (1 << 20);
+  const bool kept = trajectories || options.statistics.any();
+  while (lanes > kLeafPaths &&
+         (options.paths < static_cast<std::uint64_t>(lanes) * threads ||
+          (kept && static_cast<double>(grid.save.size() * dimension * lanes) * 8 > budget)))
+    lanes /= 2;
+  return lanes;
+}
+
+double estimate_memory(const TimeGrid& grid, const SdeExpressions& sde, const EnsembleOptions& options,
+                       bool trajectories, unsigned threads) {
+  const std::size_t lanes =
+      options.lanes ? options.lanes : choose_lanes(grid, sde.dimension(), options, trajectories, threads);
+  const StatisticsOptions& s = options.statistics;
+  const double D = static_cast<double>(sde.dimension());
+  const double quantities = static_cast<double>(grid.save.size()) * D;
+  double per_thread = 64.0 * static_cast<double>(lanes) * 8;  // states, increments, program
+  if (trajectories)
+    per_thread += 3 * quantities * static_cast<double>(lanes) * 8;  // here, in the queue, at the writer
+  else if (s.any())
+    per_thread += quantities * static_cast<double>(lanes) * 8;
+  if (options.coupling.quasi_points > 0)
+    per_thread += 3 * static_cast<double>(grid.steps * sde.noises.size() * lanes) * 8;
+  const double leaves = static_cast<double>(lanes / kLeafPaths) + 24;  // of a block, and in the tree
+  if (s.moments) per_thread += leaves * quantities * sizeof(Moments);
+  if (s.covariance) per_thread += leaves * quantities * (D + 1) / 2 * sizeof(CoMoments);
+  per_thread += leaves * quantities * static_cast<double>(s.lags) * sizeof(CoMoments);
+  if (s.quantiles) per_thread += quantities * 24e3;
+  per_thread += quantities * static_cast<double>(s.bins) * 8;
+  return 20e6 + per_thread * threads;
+}
+
+}  // namespace sde
