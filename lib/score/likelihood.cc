@@ -34,7 +34,11 @@ class Problem {
  public:
   Problem(std::shared_ptr<const ScoreModel> model, const LikelihoodOptions& options)
       : model_(std::move(model)), options_(options) {
-    for (std::size_t k = 0; k < (hutchinson() ? options.probes : 0); ++k) {
+    // The first half of hutch++'s spans its basis.
+    const std::uint64_t vectors = options.divergence == Divergence::exact             ? 0
+                                  : options.divergence == Divergence::hutch_plus_plus ? 2 * options.probes
+                                                                                      : options.probes;
+    for (std::size_t k = 0; k < vectors; ++k) {
       for (std::size_t i = 0; i < model_->dimension(); ++i) {
         streams_.push_back(make_stream(options.seed, Purpose::probe,
                                        static_cast<std::uint32_t>(k * model_->dimension() + i)));
@@ -49,17 +53,17 @@ class Problem {
     SdeWorkspace workspace;
     return model_->log_density(kHorizon, x, out.data(), workspace);
   }
-  bool hutchinson() const { return options_.divergence == Divergence::hutchinson; }
+  double later_cutoff(double eps) const { return sde::later_cutoff(model_->process(), eps); }
 
   // x is [D][lane] in the data's units, lane i the datum ids[i].
   Values run(ConstBlock x, const std::uint64_t* ids, const Solve& solve, StepWorkspace& workspace,
              const Hooks& hooks) const {
     const std::size_t D = model_->dimension(), L = x.lanes;
     std::shared_ptr<const ProbabilityFlow> flow;
-    if (hutchinson()) {
-      flow = std::make_shared<ProbabilityFlow>(model_, probes(ids, L));
-    } else {
+    if (options_.divergence == Divergence::exact) {
       flow = std::make_shared<ProbabilityFlow>(model_, Divergence::exact);
+    } else {
+      flow = std::make_shared<ProbabilityFlow>(model_, probes(ids, L), options_.divergence);
     }
     const std::size_t extra = flow->extra_rows();
     StateBlock<double> state(D + extra, L);
@@ -104,11 +108,13 @@ class Problem {
   std::shared_ptr<const StateBlock<double>> probes(const std::uint64_t* ids, std::size_t lanes) const {
     auto out = std::make_shared<StateBlock<double>>(streams_.size(), lanes);
     for (std::size_t r = 0; r < streams_.size(); ++r) {
+      // Those that span a basis are Gaussian always: signs may be parallel in few dimensions.
+      const bool gaussian = options_.probe_type == ProbeType::gaussian ||
+                            (options_.divergence == Divergence::hutch_plus_plus && r < streams_.size() / 2);
       for (std::size_t l = 0; l < lanes; ++l) {
-        const double draw = options_.probe_type == ProbeType::gaussian
-                                ? normal_pair(streams_[r], ids[l], 0)[0]
-                                : uniform_pair(streams_[r], ids[l], 0)[0];
-        out->row(r)[l] = options_.probe_type == ProbeType::gaussian ? draw : draw < 0.5 ? -1 : 1;
+        const double draw =
+            gaussian ? normal_pair(streams_[r], ids[l], 0)[0] : uniform_pair(streams_[r], ids[l], 0)[0];
+        out->row(r)[l] = gaussian ? draw : draw < 0.5 ? -1 : 1;
       }
     }
     return out;
@@ -157,7 +163,7 @@ double prior_mismatch(const ScoreModel& model, const std::vector<double>& data, 
                 a * a * mean.squaredNorm() / v);
 }
 
-// Solves a sample of the data again, three times: as asked, more tightly, and from twice the cut-off.
+// Solves a sample of the data again, three times: as asked, more tightly, and from a later cut-off.
 void check_errors(const Problem& problem, const std::vector<double>& data, std::size_t n, std::size_t D,
                   const LikelihoodOptions& options, const Solve& as_asked, ErrorBudget& budget,
                   const Hooks& hooks) {
@@ -165,6 +171,7 @@ void check_errors(const Problem& problem, const std::vector<double>& data, std::
   const std::size_t blocks = (count + kLikelihoodBlock - 1) / kLikelihoodBlock;
   std::vector<double> ode(blocks, 0.0), cutoff(blocks, 0.0);
   std::vector<std::size_t> counted(blocks, 0);
+  const double later_eps = problem.later_cutoff(as_asked.eps);
   Hooks quiet;
   quiet.stop = hooks.stop;
   tbb::parallel_for(std::size_t{0}, blocks, [&](std::size_t b) {
@@ -176,7 +183,7 @@ void check_errors(const Problem& problem, const std::vector<double>& data, std::
     const StateBlock<double> x = gather(data, D, ids);
     StepWorkspace workspace;
     const Solve tight{as_asked.rtol / 10, as_asked.atol / 10, as_asked.eps};
-    const Solve later{tight.rtol, tight.atol, std::min(2 * as_asked.eps, 0.5)};
+    const Solve later{tight.rtol, tight.atol, later_eps};
     const Values plain = problem.run(x, ids.data(), as_asked, workspace, quiet);
     const Values better = problem.run(x, ids.data(), tight, workspace, quiet);
     const Values moved = problem.run(x, ids.data(), later, workspace, quiet);
@@ -200,6 +207,11 @@ void check_errors(const Problem& problem, const std::vector<double>& data, std::
 
 }  // namespace
 
+double later_cutoff(const NoiseProcess& process, double eps) {
+  const double doubled = process.time_at(process.half_log_snr(eps) - 0.5 * std::numbers::ln2);
+  return std::min(process.signal(eps) < 1 ? std::max(2 * eps, doubled) : std::max(doubled, 1.001 * eps), 0.5);
+}
+
 LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::vector<double>& data,
                             std::size_t n, const LikelihoodOptions& options,
                             const std::function<void(const LikelihoodBlock&)>& sink, const Hooks& hooks,
@@ -218,12 +230,23 @@ LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::
            data[i]);
     }
   }
+  // Networks and products of states are in single precision; squares of states must stay within range.
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const Standardisation& standard = model->standardisation();
+    const std::size_t c = i % D;
+    const double z = standard.identity() ? data[i] : (data[i] - standard.mean[c]) / standard.deviation[c];
+    if (std::fabs(z) > 1e18) {
+      fail(Status::bad_data,
+           "row {}, column {}: is too far from the model's data, {:.3g} of their deviations (got {})",
+           i / D + 1, c + 1, z, data[i]);
+    }
+  }
   const Solve solve{options.rtol, options.atol, options.eps.value_or(model->process().likelihood_cutoff())};
   if (!(solve.rtol > 0)) fail(Status::usage, "/rtol: must be > 0 (got {})", solve.rtol);
   if (!(solve.atol > 0)) fail(Status::usage, "/atol: must be > 0 (got {})", solve.atol);
   if (!(solve.eps > 0 && solve.eps < 0.5))
     fail(Status::usage, "/eps: must lie in (0, 0.5) (got {})", solve.eps);
-  if (options.divergence == Divergence::hutchinson && (options.probes < 2 || options.probes > 4096)) {
+  if (options.divergence != Divergence::exact && (options.probes < 2 || options.probes > 4096)) {
     fail(Status::usage, "/probes: must be 2 to 4096 (got {})", options.probes);
   }
 

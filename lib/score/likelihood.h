@@ -24,14 +24,15 @@ constexpr auto enum_names(ProbeType) {
 
 struct LikelihoodOptions {
   JsonText model;  // of the program: a score document, or the name of a file
-  // exact: D forward-mode products an evaluation; hutchinson: one for each probe.
+  // exact: D forward-mode products an evaluation; hutchinson: one for each probe; hutch++: three for each
+  // probe, of which the last estimates what the first two leave of the trace.
   Divergence divergence = Divergence::exact;
   std::uint64_t probes = 8;  // at least 2, for a standard error
   ProbeType probe_type = ProbeType::rademacher;
   double rtol = 1e-5, atol = 1e-5;  // of each datum's local error, state and log-density together
   std::optional<double> eps;        // where the flow starts; the process's own cut-off where absent
   // So many data, evenly chosen, are solved again for the error budget (with a tenth of the tolerances, and
-  // from twice eps); 0 leaves those terms out.
+  // from later_cutoff()); 0 leaves those terms out.
   std::uint64_t check = 64;
   std::uint64_t seed = 0;
 
@@ -59,10 +60,10 @@ struct LikelihoodBlock {
 
 // Contributions to the error of one datum's value, in nats; NaN where not estimated.
 struct ErrorBudget {
-  double ode = 0;    // mean change of a checked datum with a tenth of the tolerances
-  double probe = 0;  // root mean square of the standard errors
-  double cutoff =
-      0;  // mean change of a checked datum with twice eps: what stopping at eps leaves out, to first order
+  double ode = 0;     // mean change of a checked datum with a tenth of the tolerances
+  double probe = 0;   // root mean square of the standard errors
+  double cutoff = 0;  // mean change of a checked datum from a later time, see later_cutoff(): what stopping
+                      // at eps leaves out, to first order
   // ln p_1 is taken from the prior where the model does not know it: KL(p_1 | prior), of the Gaussian with
   // the data's mean and covariance carried to t = 1. 0 where the model knows it.
   double prior = 0;
@@ -75,6 +76,10 @@ struct LikelihoodResult {
   ErrorBudget budget;
   bool interrupted = false;
 };
+
+// The time at which twice as much as at eps is missing: twice the variance of the noise over the signal, and,
+// where the signal falls too, at least 2 eps.
+double later_cutoff(const NoiseProcess& process, double eps);
 
 inline constexpr std::size_t kLikelihoodBlock = 128;
 

@@ -36,6 +36,61 @@ void ReverseSde::diffusion(BlockTime tau, ConstBlock x, Block g, SdeWorkspace&) 
   }
 }
 
+static void add_products(ConstBlock a, ConstBlock b, double* sum) {
+  for (std::size_t i = 0; i < a.rows; ++i) {
+    for (std::size_t l = 0; l < a.lanes; ++l) sum[l] += a.row(i)[l] * b.row(i)[l];
+  }
+}
+
+// v -= q (q . v), lane by lane; `dot` is scratch.
+static void take_out(ConstBlock q, Block v, double* dot) {
+  std::fill_n(dot, v.lanes, 0.0);
+  add_products(q, v, dot);
+  for (std::size_t i = 0; i < v.rows; ++i) {
+    for (std::size_t l = 0; l < v.lanes; ++l) v.row(i)[l] -= dot[l] * q.row(i)[l];
+  }
+}
+
+// Of the score's Jacobian; estimate k of its trace in row k of `out`.
+void ProbabilityFlow::hutch_plus_plus(BlockTime t, ConstBlock x, Block f, Block out,
+                                      SdeWorkspace& workspace) const {
+  const std::size_t D = model_->dimension(), L = x.lanes, rank = out.rows, rows = (rank + 2) * D + 3;
+  if (workspace.block.rows() < rows || workspace.block.lanes() != L) workspace.block.resize(rows, L);
+  const Block all = workspace.block.view().slice(0, rows);
+  const Block product = all.slice(rank * D, D), v = all.slice((rank + 1) * D, D);
+  double *on_basis = all.row((rank + 2) * D), *dot = on_basis + L, *length = dot + L;
+  const auto basis = [&](std::size_t k) { return all.slice(k * D, D); };
+  for (std::size_t k = 0; k < rank; ++k) {
+    const Block q = basis(k);
+    model_->score_and_product(t, x, probes_->view().slice(k * D, D), f, q, workspace);
+    std::fill_n(length, L, 0.0);
+    add_products(q, q, length);
+    // Twice is enough (Giraud, Langou, Rozloznik & van den Eshof 2005). What lies within the others already
+    // has nothing left, and is dropped.
+    for (int pass = 0; pass < 2; ++pass) {
+      for (std::size_t j = 0; j < k; ++j) take_out(basis(j), q, dot);
+    }
+    std::fill_n(dot, L, 0.0);
+    add_products(q, q, dot);
+    for (std::size_t l = 0; l < L; ++l) dot[l] = dot[l] > 1e-20 * length[l] ? 1 / std::sqrt(dot[l]) : 0;
+    for (std::size_t i = 0; i < D; ++i) {
+      for (std::size_t l = 0; l < L; ++l) q.row(i)[l] *= dot[l];
+    }
+  }
+  std::fill_n(on_basis, L, 0.0);
+  for (std::size_t k = 0; k < rank; ++k) {
+    model_->score_and_product(t, x, basis(k), f, product, workspace);
+    add_products(basis(k), product, on_basis);
+  }
+  for (std::size_t k = 0; k < rank; ++k) {
+    copy<double>(probes_->view().slice((rank + k) * D, D), v);
+    for (std::size_t j = 0; j < rank; ++j) take_out(basis(j), v, dot);
+    model_->score_and_product(t, x, v, f, product, workspace);
+    std::copy_n(on_basis, L, out.row(k));
+    add_products(v, product, out.row(k));
+  }
+}
+
 void ProbabilityFlow::drift(BlockTime t, ConstBlock state, Block out, SdeWorkspace& workspace) const {
   const NoiseProcess& process = model_->process();
   const std::size_t D = model_->dimension(), extra = extra_rows(), L = state.lanes;
@@ -60,7 +115,10 @@ void ProbabilityFlow::drift(BlockTime t, ConstBlock state, Block out, SdeWorkspa
           for (std::size_t l = 0; l < L; ++l) to[l] += v.row(i)[l] * product.row(i)[l];
         }
       }
+      break;
     }
+    case Divergence::hutch_plus_plus:
+      hutch_plus_plus(t, x, f, out.slice(D, extra), workspace);
   }
   double forward = process.drift_factor(t.at(0)), half = 0.5 * process.diffusion_squared(t.at(0));
   for (std::size_t l = 0; l < L; ++l) {

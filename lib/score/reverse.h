@@ -27,27 +27,34 @@ class ReverseSde final : public Sde {
 };
 
 // What of the divergence of the flow is integrated beside the state.
-enum class Divergence { none, exact, hutchinson };
+enum class Divergence { none, exact, hutchinson, hutch_plus_plus };
 constexpr auto enum_names(Divergence) {
   using enum Divergence;
-  return std::array{std::pair{"exact", exact}, std::pair{"hutchinson", hutchinson}};
+  return std::array{std::pair{"exact", exact}, std::pair{"hutchinson", hutchinson},
+                    std::pair{"hutch++", hutch_plus_plus}};
 }
 
 // dx/dt = f x - g^2 score / 2, in the time of the process. With a divergence, rows after the first D of the
 // state are integrals of it, so that ln p_0(x_0) = ln p_1(x_1) + (what they gain from 0 to 1): one row where
-// it is exact, one for each probe where v . J v estimates it (Hutchinson 1990; Grathwohl et al. 2019).
+// it is exact, one for each probe where v . J v estimates it (Hutchinson 1990; Grathwohl et al. 2019). With
+// hutch++, half of the probes only say, by their products with J, where most of the trace lies: there, on an
+// orthonormal basis Q of the products, it is exact, and only the rest is estimated by the other half,
+// tr J = tr Q' J Q + E v' (1 - QQ') J (1 - QQ') v (Meyer, Musco, Musco & Woodruff, SOSA 2021).
 class ProbabilityFlow final : public Sde {
  public:
   explicit ProbabilityFlow(std::shared_ptr<const ScoreModel> model, Divergence divergence = Divergence::none)
       : model_(std::move(model)), divergence_(divergence) {}
   // Probes are fixed along a path: [probe * D + i][lane], for blocks of as many lanes.
-  ProbabilityFlow(std::shared_ptr<const ScoreModel> model, std::shared_ptr<const StateBlock<double>> probes)
-      : model_(std::move(model)), divergence_(Divergence::hutchinson), probes_(std::move(probes)) {}
+  ProbabilityFlow(std::shared_ptr<const ScoreModel> model, std::shared_ptr<const StateBlock<double>> probes,
+                  Divergence divergence = Divergence::hutchinson)
+      : model_(std::move(model)), divergence_(divergence), probes_(std::move(probes)) {}
 
   std::size_t dimension() const override { return model_->dimension() + extra_rows(); }
   std::size_t extra_rows() const {
     if (divergence_ == Divergence::none) return 0;
-    return divergence_ == Divergence::exact ? 1 : probes_->rows() / model_->dimension();
+    if (divergence_ == Divergence::exact) return 1;
+    const std::size_t probes = probes_->rows() / model_->dimension();
+    return divergence_ == Divergence::hutch_plus_plus ? probes / 2 : probes;
   }
   std::size_t noises() const override { return 0; }
   Calculus calculus() const override { return Calculus::ito; }
@@ -57,6 +64,8 @@ class ProbabilityFlow final : public Sde {
   void diffusion(BlockTime t, ConstBlock x, Block g, SdeWorkspace& workspace) const override;
 
  private:
+  void hutch_plus_plus(BlockTime t, ConstBlock x, Block f, Block out, SdeWorkspace& workspace) const;
+
   std::shared_ptr<const ScoreModel> model_;
   Divergence divergence_;
   std::shared_ptr<const StateBlock<double>> probes_;

@@ -46,7 +46,8 @@ TEST(Agreement, Defaults) {
   expect_defaults<FitOptions>("fit", {"compare"});
   expect_defaults<TrainOptions>("train");
   expect_defaults<SampleOptions>("sample");
-  expect_defaults<LikelihoodOptions>("likelihood", {"density", "crps", "crps_steps"});
+  expect_defaults<LikelihoodOptions>(
+      "likelihood", {"density", "crps", "crps_steps", "bits_per_dim", "dequantisation_draws"});
 }
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
@@ -96,6 +97,7 @@ TEST(Agreement, Names) {
   expect_enum("train", "/coupling", Coupling());
   expect_enum("train", "/normalization", Normalization());
   expect_enum("likelihood", "/probe_type", ProbeType());
+  expect_enum("likelihood", "/divergence", Divergence());
 }
 
 }  // namespace

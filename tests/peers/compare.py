@@ -2,7 +2,8 @@
 """Time sde-bench and other libraries side by side, on one core and in one run, and print the ratios.
 
 The other libraries are timed by scripts of their own that take case names and prints one JSON object a line with the
-keys case, peer, rate and unit (as sde-bench does for ours). Only ratios taken in one run mean anything: machines drift.
+keys case, peer, rate and unit (as sde-bench does for ours). A case may be of a suite, as likelihood:loglik_128, and name its counterpart
+in the scripts with the argument that they take for it: "likelihood:loglik_128=loglik_rk4 width 128@128". Only ratios taken in one run mean anything: machines drift.
 
 usage: compare.py --script SCRIPT [--script SCRIPT ...] [--suite SUITE] [--python PYTHON] [--bin DIR] [--rounds N] [--core N] [CASE ...]
 """
@@ -50,7 +51,7 @@ def main():
         mine = who.pop("sdetools")
         print(f"{case}: sdetools {mine / 1e6:.3g} M/s")
         for peer, rate in sorted(who.items(), key=lambda item: -item[1]):
-            print(f"    {peer:<32} {rate / 1e6:9.2f} M/s   sdetools is {mine / rate:6.2f} times as fast")
+            print(f"    {peer:<32} {rate / 1e6:9.4g} M/s   sdetools is {mine / rate:6.2f} times as fast")
 
 
 if __name__ == "__main__":

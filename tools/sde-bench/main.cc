@@ -36,13 +36,17 @@ cli::ToolInfo describe() {
       "memory, writing. SUITE training measures the steps of score-train (train_64, unet_8, ...) and the "
       "matrix "
       "products and "
-      "convolutions that they are made of, as shares of this machine's peak. SUITE compare gives distances "
+      "convolutions that they are made of, as shares of this machine's peak. SUITE likelihood measures "
+      "log-likelihoods with the "
+      "exact trace (loglik_64, ...). SUITE compare gives distances "
       "between two samples, data first, each with a bootstrap error. SUITE check "
       "says by its exit status alone whether files are whole and readable.";
   info.arguments = {
-      {"SUITE", "convergence, work-precision, throughput, statistics, training, compare or check"},
+      {"SUITE",
+       "convergence, work-precision, throughput, statistics, training, likelihood, compare or check"},
       {"CASE",
-       "models (convergence, work-precision), cases (throughput, statistics, training) or files (compare, "
+       "models (convergence, work-precision), cases (throughput, statistics, training, likelihood) or files "
+       "(compare, "
        "check)",
        false, true}};
   info.examples = {
@@ -70,7 +74,7 @@ cli::ToolInfo describe() {
   o.number("confidence", "/confidence", "level of the intervals (convergence)");
   o.flag("all", "/all", "every standard problem, method and calculus, quickly (convergence)");
   o.integer("repeats", "/repeats",
-            "runs of which the best counts (throughput, statistics, training, work-precision)");
+            "runs of which the best counts (throughput, statistics, training, likelihood, work-precision)");
   o.integer("rows", "/compare/rows", "rows of each sample, drawn at random; 0: all (compare)")
       .value_name("N")
       .default_text("10000");
@@ -153,6 +157,8 @@ int run(cli::Context& context) {
     outcome = bench::statistics(context, options);
   } else if (suite == "training") {
     outcome = bench::training(context, options);
+  } else if (suite == "likelihood") {
+    outcome = bench::likelihood_suite(context, options);
   } else if (suite == "compare") {
     outcome = bench::compare(context, options);
   } else {

@@ -88,6 +88,8 @@ Outcome throughput(cli::Context& context, const BenchOptions& options);
 Outcome statistics(cli::Context& context, const BenchOptions& options);
 // Rates of training steps, and of the products they are made of as shares of the processor's peak.
 Outcome training(cli::Context& context, const BenchOptions& options);
+// Rates of log-likelihoods with the exact trace.
+Outcome likelihood_suite(cli::Context& context, const BenchOptions& options);
 // Distances between the two samples that CASE names, with bootstrap errors.
 Outcome compare(cli::Context& context, const BenchOptions& options);
 // Whether files are whole and readable; silent. Returns the exit status by throwing for the first that is

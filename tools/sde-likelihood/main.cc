@@ -37,10 +37,10 @@ cli::ToolInfo describe() {
   info.model_kinds = {config::DocumentKind::score, config::DocumentKind::sde};
   info.shards = true;
   cli::Options& o = info.options;
-  o.choice("divergence", "/divergence", {"exact", "hutchinson"},
+  o.choice("divergence", "/divergence", {"exact", "hutchinson", "hutch++"},
            "score models: the trace of the flow's Jacobian")
       .default_text("exact");
-  o.integer("probes", "/probes", "hutchinson: probes a datum").value_name("N").default_text("8");
+  o.integer("probes", "/probes", "hutchinson and hutch++: probes a datum").value_name("N").default_text("8");
   o.number("rtol", "/rtol", "relative tolerance of the flow, for every datum")
       .value_name("TOL")
       .default_text("1e-5");
@@ -50,6 +50,13 @@ cli::ToolInfo describe() {
   o.integer("check", "/check", "data solved again for the error budget; 0 leaves it out")
       .value_name("N")
       .default_text("64");
+  o.flag("bits-per-dim", "/bits_per_dim",
+         "quantised data (pixels): bits per dimension, with uniform noise in the gaps");
+  o.number("quantisation", "/quantisation", "step of quantised data; default: the least difference")
+      .value_name("STEP");
+  o.integer("draws", "/dequantisation_draws", "noisy copies of each quantised datum")
+      .value_name("N")
+      .default_text("1");
   o.choice("density", "/density", density_names(), "SDEs: the transition density").default_text("auto");
   o.integer("crps", "/crps",
             "SDEs: draws for the ranked probability score of every next observation; 0: none")

@@ -1,6 +1,7 @@
 // The two kinds of model that sde-likelihood takes.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli/tool.h"
@@ -13,7 +14,11 @@ namespace sde {
 // schemas/likelihood.schema.json
 struct LikelihoodConfig {
   LikelihoodOptions flow;
-  std::string density = "auto";  // of transitions, where the model is an SDE
+  // Score models and quantised data: bits a dimension, after uniform noise has filled the gaps.
+  bool bits_per_dim = false;
+  std::optional<double> quantisation;      // step of the data's lattice; absent: found in the data
+  std::uint64_t dequantisation_draws = 1;  // noisy copies of each datum
+  std::string density = "auto";            // of transitions, where the model is an SDE
   // SDEs: draws from every observation for the ranked probability score of the next, 0 for none, and the
   // pieces they are simulated in.
   int crps = 0, crps_steps = 20;
@@ -22,6 +27,9 @@ struct LikelihoodConfig {
   template <class V>
   void visit(V& v) {
     flow.visit(v);
+    v("bits_per_dim", bits_per_dim);
+    v("quantisation", quantisation);
+    v("dequantisation_draws", dequantisation_draws);
     v("density", density);
     v("crps", crps);
     v("crps_steps", crps_steps);
@@ -50,6 +58,7 @@ struct LikelihoodReport {
   double seconds = 0;
   std::string choice;  // of the divergence, or of the density
   io::Shard shard;
+  std::optional<double> bits_per_dim;
 };
 // Sums over series, which have no leaves: mean and standard error, and the total.
 double sum_up_series(cli::Context& context, LikelihoodReport& report);

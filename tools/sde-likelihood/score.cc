@@ -4,15 +4,86 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numbers>
 
 #include "cli/plot.h"
 #include "config/locate.h"
 #include "config/score_files.h"
 #include "io/likelihood.h"
 #include "models.h"
+#include "score/dequantise.h"
 #include "stats/leaf_tree.h"
+#include "stats/moments.h"
 
 namespace sde {
+namespace {
+
+Lattice lattice_of(const LikelihoodConfig& options, const io::Dataset& data,
+                   const std::vector<double>& rows) {
+  if (options.quantisation && !(*options.quantisation > 0)) {
+    fail(Status::usage, "/quantisation: must be > 0 (got {})", *options.quantisation);
+  }
+  if (options.dequantisation_draws < 1 || options.dequantisation_draws > 100000) {
+    fail(Status::usage, "/dequantisation_draws: must be 1 to 100000 (got {})", options.dequantisation_draws);
+  }
+  const std::optional<Lattice> lattice = find_lattice(rows, options.quantisation);
+  if (!lattice) {
+    fail(Status::bad_data,
+         "{}: is continuous: its values are not whole steps {}apart, and bits per dimension are of quantised "
+         "data; leave --bits-per-dim out",
+         data.source, options.quantisation ? fmt::format("of {} ", *options.quantisation) : std::string());
+  }
+  return *lattice;
+}
+
+// Draws of a datum become one value, their mean; the log of the mean density is the tighter bound.
+void summarise_bits(const LikelihoodConfig& options, const Lattice& lattice, std::size_t D,
+                    LikelihoodReport& report, config::Summary& summary) {
+  const std::size_t draws = options.dequantisation_draws, n = report.value.size() / draws;
+  std::vector<double> value(n), error(n), nfe(n);
+  std::vector<double> tighter(n);
+  Moments moments, of_tighter;
+  for (std::size_t k = 0; k < n; ++k) {
+    const double* of = report.value.data() + k * draws;
+    const double most = *std::max_element(of, of + draws);
+    double squares = 0, sum = 0;
+    for (std::size_t j = 0; j < draws; ++j) {
+      value[k] += of[j] / static_cast<double>(draws);
+      sum += std::exp(of[j] - most) / static_cast<double>(draws);
+      squares += std::pow(report.standard_error[k * draws + j] / static_cast<double>(draws), 2);
+      nfe[k] += report.nfe[k * draws + j];
+    }
+    error[k] = std::sqrt(squares);
+    tighter[k] = most + std::log(sum);
+    if (std::isfinite(value[k])) moments = merged(moments, {1, value[k], 0});
+    if (std::isfinite(tighter[k])) of_tighter = merged(of_tighter, {1, tighter[k], 0});
+  }
+  report.value = value;
+  report.standard_error = error;
+  report.nfe = nfe;
+  report.result.n = n;
+  report.result.mean = moments.mean;
+  report.result.standard_error = moments.stderr_of_mean();
+  report.bits_per_dim = bits_per_dimension(moments.mean, D, lattice.step);
+  const double unit = static_cast<double>(D) * std::numbers::ln2;
+  summary.set("/bits_per_dim_stderr", moments.stderr_of_mean() / unit);
+  summary.set("/dequantisation/noise", "uniform on [x, x + step)");
+  summary.set("/dequantisation/step", lattice.step).set("/dequantisation/levels", lattice.levels);
+  summary.set("/dequantisation/draws", draws);
+  summary.set("/dequantisation/jacobian_bits", -std::log2(lattice.step));
+  report.note = fmt::format(
+      "{:.4f} +- {:.4f} bits per dimension: {:.4f} of the density and {:.4f} of the step {:.6g} ({} "
+      "levels, uniform noise, {} draw{})\n",
+      *report.bits_per_dim, moments.stderr_of_mean() / unit, -moments.mean / unit, -std::log2(lattice.step),
+      lattice.step, lattice.levels, draws, draws == 1 ? "" : "s");
+  if (draws > 1) {
+    const double bound = bits_per_dimension(of_tighter.mean, D, lattice.step);
+    summary.set("/dequantisation/bits_per_dim_importance", bound);
+    report.note += fmt::format("{:.4f} by the log of the mean density over draws, a tighter bound\n", bound);
+  }
+}
+
+}  // namespace
 
 int run_score(cli::Context& context) {
   LikelihoodConfig options;
@@ -22,7 +93,16 @@ int run_score(cli::Context& context) {
       fail(Status::usage, "--{}: is for SDEs, and the model is a score model; leave it out", name);
   }
   if (context.values().has("probes") && options.flow.divergence == Divergence::exact) {
-    fail(Status::usage, "--probes: is for --divergence hutchinson; the exact trace needs none");
+    fail(Status::usage, "--probes: is for --divergence hutchinson and hutch++; the exact trace needs none");
+  }
+  if (options.bits_per_dim && context.sharded()) {
+    fail(Status::usage, "--bits-per-dim: is of all the data; leave out --shard");
+  }
+  if (!options.bits_per_dim) {
+    for (const char* name : {"quantisation", "draws"}) {
+      if (context.values().has(name))
+        fail(Status::usage, "--{}: is for quantised data; give --bits-per-dim too", name);
+    }
   }
   options.data.rows = io::DatasetOptions::Rows::samples;
   const config::FoundScore found = config::find_score(context.config(), "/model", context.model());
@@ -47,12 +127,19 @@ int run_score(cli::Context& context) {
       for (std::size_t i = 0; i < D; ++i) rows[n * D + i] = as_read[n * D + order[i]];
     }
   }
-  const io::Shard shard = part_of(context, data.n, kLeafPaths);
+  Lattice lattice;
+  std::size_t count = data.n;
+  if (options.bits_per_dim) {
+    lattice = lattice_of(options, data, rows);
+    count *= options.dequantisation_draws;
+    rows = dequantised(rows, D, lattice.step, options.dequantisation_draws, options.flow.seed);
+  }
+  const io::Shard shard = part_of(context, count, kLeafPaths);
   const bool store = context.output().given() && context.output().form != io::OutputForm::json;
   if (context.dry_run()) {
     config::Plan plan;
     plan.paths = shard.rows;
-    plan.memory_bytes = 8.0 * static_cast<double>(data.n * D) +
+    plan.memory_bytes = 8.0 * static_cast<double>(count * D) +
                         context.threads() * (found.model->workspace_bytes(kLikelihoodBlock) +
                                              8.0 * 20 * static_cast<double>(kLikelihoodBlock * (D + 1)));
     plan.output_bytes = store ? 24.0 * static_cast<double>(shard.rows) + 20e3 : 0;
@@ -64,7 +151,9 @@ int run_score(cli::Context& context) {
   LikelihoodReport report;
   report.model = found.name;
   report.unit = "data";
-  report.choice = options.flow.divergence == Divergence::exact ? "exact" : "hutchinson";
+  report.choice = options.flow.divergence == Divergence::exact        ? "exact"
+                  : options.flow.divergence == Divergence::hutchinson ? "hutchinson"
+                                                                      : "hutch++";
   report.shard = shard;
   const auto sink = [&](const LikelihoodBlock& block) {
     report.value.insert(report.value.end(), block.value.begin(), block.value.end());
@@ -76,7 +165,7 @@ int run_score(cli::Context& context) {
   const auto started = std::chrono::steady_clock::now();
   try {
     report.result = config::locate(context.config(), "", [&] {
-      return likelihood(found.model, rows, data.n, options.flow, sink, context.hooks(),
+      return likelihood(found.model, rows, count, options.flow, sink, context.hooks(),
                         LikelihoodPart{shard.first, shard.rows});
     });
   } catch (const Error& error) {
@@ -92,6 +181,7 @@ int run_score(cli::Context& context) {
   }
   config::Summary summary;
   summary.set("/divergence", report.choice);
+  if (options.bits_per_dim) summarise_bits(options, lattice, D, report, summary);
   return finish(context, report, summary);
 }
 
@@ -135,7 +225,10 @@ int finish(cli::Context& context, const LikelihoodReport& report, config::Summar
   }
   config::Summary all;
   all.set("/kind", "likelihood").set("/n", r.n).set("/mean", r.mean).set("/stderr", r.standard_error);
-  all.set_null("/bits_per_dim");  // of dequantised data alone
+  if (report.bits_per_dim)
+    all.set("/bits_per_dim", *report.bits_per_dim);
+  else
+    all.set_null("/bits_per_dim");  // of quantised data alone
   all.set("/error_budget/ode", r.budget.ode).set("/error_budget/probe", r.budget.probe);
   all.set("/error_budget/cutoff", r.budget.cutoff).set("/error_budget/prior", r.budget.prior);
   all.set("/nfe_mean", r.nfe).set("/seconds", report.seconds).set("/non_finite", r.non_finite);

@@ -53,7 +53,8 @@ void describe_series(LikelihoodReport& report, double total, config::Summary& su
 int run_sde(cli::Context& context) {
   LikelihoodConfig options;
   context.read(options);
-  for (const char* name : {"divergence", "probes", "rtol", "atol", "check"}) {
+  for (const char* name :
+       {"divergence", "probes", "rtol", "atol", "check", "bits-per-dim", "quantisation", "draws"}) {
     if (context.values().has(name)) {
       fail(Status::usage, "--{}: is for score models, and the model is an SDE; leave it out", name);
     }

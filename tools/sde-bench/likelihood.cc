@@ -1,0 +1,117 @@
+// The speed of log-likelihoods: the flow with the exact trace, at a fixed number of steps.
+#include <fmt/format.h>
+#include <tbb/enumerable_thread_specific.h>
+#include <tbb/parallel_for.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "base/suggest.h"
+#include "random/stream.h"
+#include "score/likelihood.h"
+#include "score/network_model.h"
+#include "simd/target.h"
+#include "solve/stepper.h"
+#include "suites.h"
+
+namespace sde::bench {
+namespace {
+
+constexpr std::size_t kPoints = 2000, kSteps = 25;
+constexpr double kFrom = 1e-3;
+
+// Three layers of `width`, SiLU, 32 features of time, weights as training starts with them, but for the last
+// layer, which is not zero either.
+std::shared_ptr<const ScoreModel> untrained(std::size_t width) {
+  nn::NetworkOptions o;
+  o.hidden = {width, width, width};
+  o.activation = nn::Activation::silu;
+  o.time_embedding.type = nn::TimeEmbedding::sinusoidal;
+  o.time_embedding.size = 32;
+  nn::Network network(o, 2, 2);
+  AlignedVector<float> theta(network.size());
+  network.initialise(1, theta.data());
+  for (const nn::Parameter& p : network.parameters()) {
+    if (!p.trained || p.deviation > 0) continue;
+    for (std::size_t i = 0; i < p.rows; ++i) {
+      for (std::size_t j = 0; j < p.columns; ++j)
+        theta[p.offset + i * p.stride + j] = 0.01f * static_cast<float>((i + j) % 7) - 0.03f;
+    }
+  }
+  return std::make_shared<NetworkModel>(make_process({}), NetworkMeaning{}, std::move(network),
+                                        std::move(theta), Standardisation{});
+}
+
+double seconds_of(const ScoreModel& model, const Stepper& stepper) {
+  const std::size_t D = model.dimension(), blocks = (kPoints + kLikelihoodBlock - 1) / kLikelihoodBlock;
+  std::vector<double> values(kPoints);
+  const Stream stream = make_stream(1, Purpose::test);
+  tbb::enumerable_thread_specific<StepWorkspace> workspaces;
+  const auto start = std::chrono::steady_clock::now();
+  tbb::parallel_for(std::size_t{0}, blocks, [&](std::size_t b) {
+    const std::size_t first = b * kLikelihoodBlock, size = std::min(kLikelihoodBlock, kPoints - first);
+    StateBlock<double> x(D + 1, size), next(D + 1, size);
+    for (std::size_t l = 0; l < x.lanes(); ++l) {
+      const auto z = normal_pair(stream, first + l, 0);
+      x.row(0)[l] = z[0];
+      x.row(1)[l] = z[1];
+      x.row(D)[l] = 0;
+    }
+    const double h = (kHorizon - kFrom) / static_cast<double>(kSteps);
+    for (std::size_t k = 0; k < kSteps; ++k) {
+      StepInput input{{kFrom + h * static_cast<double>(k), nullptr}, {h, nullptr}, x};
+      stepper.step(input, next, nullptr, workspaces.local());
+      std::swap(x, next);
+    }
+    for (std::size_t l = 0; l < size; ++l) {
+      values[first + l] = x.row(D)[l] - 0.5 * (x.row(0)[l] * x.row(0)[l] + x.row(1)[l] * x.row(1)[l]);
+    }
+  });
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
+    fail(Status::bug, "a likelihood of the benchmark is not finite");
+  return seconds;
+}
+
+}  // namespace
+
+Outcome likelihood_suite(cli::Context& context, const BenchOptions& asked) {
+  const std::vector<std::string> known = {"loglik_64", "loglik_128", "loglik_256"};
+  std::vector<std::string> wanted = context.arguments("CASE");
+  for (const std::string& name : wanted) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      fail(Status::usage, "unknown case \"{}\"{}", name, suggestion(name, known));
+  }
+  if (wanted.empty()) wanted = known;
+  Outcome outcome;
+  outcome.text = fmt::format("{} thread{}, {} instructions\n", context.threads(),
+                             context.threads() == 1 ? "" : "s", current_target());
+  for (const std::string& name : wanted) {
+    Run run;
+    run.case_name = name;
+    run.unit = "points/s";
+    const std::size_t width = std::stoul(name.substr(name.find('_') + 1));
+    run.name = fmt::format("3 layers of {}, 2 dimensions, exact trace, {} steps of rk4", width, kSteps);
+    if (!context.dry_run()) {
+      context.check_stopped();
+      const auto model = untrained(width);
+      const auto flow = std::make_shared<ProbabilityFlow>(model, Divergence::exact);
+      const auto stepper = make_stepper(flow, find_method("rk4"));
+      double best = std::numeric_limits<double>::infinity();
+      for (std::uint64_t k = 0; k <= asked.repeats; ++k) {  // the first one warms up
+        const double seconds = seconds_of(*model, *stepper);
+        if (k) best = std::min(best, seconds);
+      }
+      run.value = static_cast<double>(kPoints) / best;
+      run.more = {{"seconds", best}, {"evaluations", 4.0 * kSteps}};
+      outcome.text += fmt::format("{:<12} {:>9.1f} k points/s  {}\n", name, run.value / 1e3, run.name);
+    }
+    outcome.runs.push_back(std::move(run));
+  }
+  return outcome;
+}
+
+}  // namespace sde::bench
