@@ -108,9 +108,8 @@ class Problem {
   std::shared_ptr<const StateBlock<double>> probes(const std::uint64_t* ids, std::size_t lanes) const {
     auto out = std::make_shared<StateBlock<double>>(streams_.size(), lanes);
     for (std::size_t r = 0; r < streams_.size(); ++r) {
-      // Those that span a basis are Gaussian always: signs may be parallel in few dimensions.
-      const bool gaussian = options_.probe_type == ProbeType::gaussian ||
-                            (options_.divergence == Divergence::hutch_plus_plus && r < streams_.size() / 2);
+      const bool gaussian =
+          options_.probe_type == ProbeType::gaussian || options_.divergence == Divergence::hutch_plus_plus;
       for (std::size_t l = 0; l < lanes; ++l) {
         const double draw =
             gaussian ? normal_pair(streams_[r], ids[l], 0)[0] : uniform_pair(streams_[r], ids[l], 0)[0];

@@ -27,8 +27,8 @@ struct LikelihoodOptions {
   // exact: D forward-mode products an evaluation; hutchinson: one for each probe; hutch++: three for each
   // probe, of which the last estimates what the first two leave of the trace.
   Divergence divergence = Divergence::exact;
-  std::uint64_t probes = 8;  // at least 2, for a standard error
-  ProbeType probe_type = ProbeType::rademacher;
+  std::uint64_t probes = 8;                      // at least 2, for a standard error
+  ProbeType probe_type = ProbeType::rademacher;  // of hutchinson; those of hutch++ are Gaussian
   double rtol = 1e-5, atol = 1e-5;  // of each datum's local error, state and log-density together
   std::optional<double> eps;        // where the flow starts; the process's own cut-off where absent
   // So many data, evenly chosen, are solved again for the error budget (with a tenth of the tolerances, and

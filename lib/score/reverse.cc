@@ -54,12 +54,13 @@ static void take_out(ConstBlock q, Block v, double* dot) {
 // Of the score's Jacobian; estimate k of its trace in row k of `out`.
 void ProbabilityFlow::hutch_plus_plus(BlockTime t, ConstBlock x, Block f, Block out,
                                       SdeWorkspace& workspace) const {
-  const std::size_t D = model_->dimension(), L = x.lanes, rank = out.rows, rows = (rank + 2) * D + 3;
+  const std::size_t D = model_->dimension(), L = x.lanes, rank = out.rows, rows = (rank + 2) * D + 3 + rank;
   if (workspace.block.rows() < rows || workspace.block.lanes() != L) workspace.block.resize(rows, L);
   const Block all = workspace.block.view().slice(0, rows);
   const Block product = all.slice(rank * D, D), v = all.slice((rank + 1) * D, D);
   double *on_basis = all.row((rank + 2) * D), *dot = on_basis + L, *length = dot + L;
   const auto basis = [&](std::size_t k) { return all.slice(k * D, D); };
+  const auto kept = [&](std::size_t k) { return all.row((rank + 2) * D + 3 + k); };  // 1 or 0
   for (std::size_t k = 0; k < rank; ++k) {
     const Block q = basis(k);
     model_->score_and_product(t, x, probes_->view().slice(k * D, D), f, q, workspace);
@@ -72,7 +73,10 @@ void ProbabilityFlow::hutch_plus_plus(BlockTime t, ConstBlock x, Block f, Block 
     }
     std::fill_n(dot, L, 0.0);
     add_products(q, q, dot);
-    for (std::size_t l = 0; l < L; ++l) dot[l] = dot[l] > 1e-20 * length[l] ? 1 / std::sqrt(dot[l]) : 0;
+    for (std::size_t l = 0; l < L; ++l) {
+      kept(k)[l] = dot[l] > 1e-20 * length[l];
+      dot[l] = kept(k)[l] > 0 ? 1 / std::sqrt(dot[l]) : 0;
+    }
     for (std::size_t i = 0; i < D; ++i) {
       for (std::size_t l = 0; l < L; ++l) q.row(i)[l] *= dot[l];
     }
@@ -85,6 +89,19 @@ void ProbabilityFlow::hutch_plus_plus(BlockTime t, ConstBlock x, Block f, Block 
   for (std::size_t k = 0; k < rank; ++k) {
     copy<double>(probes_->view().slice((rank + k) * D, D), v);
     for (std::size_t j = 0; j < rank; ++j) take_out(basis(j), v, dot);
+    // What is left of a Gaussian vector has a direction that is uniform: its length is set to the root of the
+    // dimension that is left, so that it says nothing, and a multiple of 1 has no variance (as in Epperly,
+    // Tropp & Webber, SIAM J. Matrix Anal. 45, 2024).
+    std::fill_n(length, L, 0.0);
+    add_products(v, v, length);
+    for (std::size_t l = 0; l < L; ++l) {
+      double left = static_cast<double>(D);
+      for (std::size_t j = 0; j < rank; ++j) left -= kept(j)[l];
+      length[l] = left > 0.5 ? std::sqrt(left / length[l]) : 0;
+    }
+    for (std::size_t i = 0; i < D; ++i) {
+      for (std::size_t l = 0; l < L; ++l) v.row(i)[l] *= length[l];
+    }
     model_->score_and_product(t, x, v, f, product, workspace);
     std::copy_n(on_basis, L, out.row(k));
     add_products(v, product, out.row(k));

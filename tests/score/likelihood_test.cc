@@ -220,9 +220,9 @@ TEST(Likelihood, GaussiansAreExactUnderEveryProcess) {
     const auto model = make_mixture(correlated(process));
     const auto x = points(16);
     LikelihoodOptions o;
-    o.rtol = o.atol = row.type == ProcessType::ddpm ? 1e-6 : 1e-9;
+    o.rtol = o.atol = row.type == ProcessType::ddpm ? 1e-8 : 1e-9;
     // The rate of ddpm has kinks between its levels, and that of vp_cosine one where it is held back.
-    const double bound = row.type == ProcessType::ddpm        ? 1e-3
+    const double bound = row.type == ProcessType::ddpm        ? 5e-3
                          : row.type == ProcessType::vp_cosine ? 1e-5
                                                               : 1e-6;
     const Collected c = run(model, x, o);
@@ -294,16 +294,20 @@ TEST(Likelihood, HutchPlusPlusIsExactOnItsBasisAndUnbiasedBeyond) {
   for (std::size_t i = 0; i < truth.size(); ++i) ASSERT_NEAR(c.value[i], truth[i], 2e-3) << i;
   EXPECT_LT(c.result.budget.probe, 1e-6);
 
-  // Twelve dimensions, most of the trace in three of them.
+  // Twelve dimensions, in one of which, far from the axes, the data are narrow: most of the trace is there.
   ScoreDocument d;
   d.score.mean = std::vector<double>(12, 0.0);
   d.score.covariance.emplace();
+  double length = 0;
+  std::vector<double> u(12);
+  for (std::size_t i = 0; i < 12; ++i) {
+    u[i] = std::cos(1.0 + static_cast<double>(i));
+    length += u[i] * u[i];
+  }
   for (std::size_t i = 0; i < 12; ++i) {
     d.score.covariance->emplace_back(12, 0.0);
-    for (std::size_t j = 0; j < 12; ++j) {
-      const double u = std::cos(1.0 + static_cast<double>(i)), v = std::cos(1.0 + static_cast<double>(j));
-      (*d.score.covariance)[i][j] = (i == j ? 1 : 0) + 0.8 * u * v;
-    }
+    for (std::size_t j = 0; j < 12; ++j)
+      (*d.score.covariance)[i][j] = (i == j ? 1 : 0) - 0.999 * u[i] * u[j] / length;
   }
   const auto wide = make_mixture(d);
   std::vector<double> y;

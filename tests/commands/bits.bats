@@ -1,0 +1,80 @@
+# sde-likelihood: bits per dimension, estimated traces, data that are refused.
+bats_require_minimum_version 1.5.0
+setup() {
+  load helpers
+  common_setup
+  cat >normal.json <<'END'
+{ "process": {"type": "vp"}, "score": {"type": "gaussian", "mean": [5.5], "covariance": [[1.8]]} }
+END
+  printf 'k\n4\n5\n7\n6\n5\n3\n8\n' >counts.csv
+}
+
+@test "bits per dimension are those of the normal law's cells" {
+  sde-likelihood normal.json counts.csv --bits-per-dim --draws 200 --json >bits.json
+  python '
+import json, numpy as np
+from scipy.stats import norm
+r = json.load(open("bits.json"))
+k = np.array([4, 5, 7, 6, 5, 3, 8])
+law = norm(5.5, 1.8**0.5)
+truth = -np.log2(law.cdf(k + 1) - law.cdf(k)).mean()
+u = (np.arange(10000) + 0.5) / 10000
+bound = -law.logpdf(k[:, None] + u).mean() / np.log(2)
+d = r["dequantisation"]
+assert d["step"] == 1 and d["draws"] == 200 and d["levels"] == 6 and d["jacobian_bits"] == 0
+assert abs(r["bits_per_dim"] - bound) < 0.02, (r["bits_per_dim"], bound)
+assert abs(d["bits_per_dim_importance"] - truth) < 0.01, (d, truth)
+assert abs(r["bits_per_dim"] + r["mean"] / np.log(2)) < 1e-12 and r["n"] == 7
+'
+  # In other units the bits are the same: the step's share is stated.
+  awk 'NR > 1 {$1 /= 16} 1' counts.csv >small.csv
+  sed 's/5.5/0.34375/; s/1.8/0.00703125/' normal.json >small.json
+  sde-likelihood small.json small.csv --bits-per-dim --draws 200 --json >other.json
+  json --slurpfile a bits.json '(.bits_per_dim - $a[0].bits_per_dim | fabs) < 2e-3 and .dequantisation.jacobian_bits == 4' other.json
+  # One value a datum, the same for any number of threads.
+  sde-likelihood normal.json counts.csv --bits-per-dim --draws 200 -j 1 -o one.h5
+  sde-likelihood normal.json counts.csv --bits-per-dim --draws 200 -j 2 -o two.h5
+  same_data one.h5 two.h5
+  run -0 python 'import h5py; print(h5py.File("one.h5")["loglik/value"].shape)'
+  assert_output '(7,)'
+}
+
+@test "bits per dimension of continuous data are refused" {
+  printf 'k\n4.1\n5.33\n7.9\n6.25\n' >continuous.csv
+  fails_with 65 sde-likelihood normal.json continuous.csv --bits-per-dim
+  assert_output --partial 'continuous.csv: is continuous'
+  fails_with 65 sde-likelihood normal.json counts.csv --bits-per-dim --quantisation 0.75
+  assert_output --partial 'whole steps of 0.75'
+  fails_with 2 sde-likelihood normal.json counts.csv --draws 4
+  assert_output --partial '--bits-per-dim'
+  fails_with 2 sde-likelihood normal.json counts.csv --bits-per-dim --draws 0
+  run -0 sde-likelihood normal.json continuous.csv --json
+  assert_output --partial '"bits_per_dim": null'
+  fails_with 2 sde-likelihood @ou counts.csv --bits-per-dim
+}
+
+@test "data of another dimension, and data out of range, are refused" {
+  fails_with 65 sde-likelihood @two-moons counts.csv
+  assert_output --partial 'has 1 columns'
+  printf 'k\n4\n1e300\n' >far.csv
+  fails_with 65 sde-likelihood normal.json far.csv
+  assert_output --partial 'far.csv: row 2, column 1: is too far'
+}
+
+@test "estimated traces agree with the exact one within the error that they state" {
+  sde-sample @two-moons -N 200 -o moons.h5
+  sde-likelihood @two-moons moons.h5 -o exact.h5 --check 0
+  for divergence in hutchinson hutch++; do
+    sde-likelihood @two-moons moons.h5 --divergence $divergence --probes 4 --check 0 -o $divergence.h5
+    python '
+import sys, h5py, numpy as np
+a, b = (h5py.File(f)["loglik"] for f in ("exact.h5", sys.argv[1]))
+e, se = b["value"][:] - a["value"][:], b["stderr"][:]
+assert abs(e.mean()) < 4 * np.sqrt((e**2).mean() / 200) + 1e-3, e.mean()
+if sys.argv[1] == "hutch++.h5":
+    assert abs(e).max() < 5e-3 and se.max() < 1e-4  # its basis is all of two dimensions
+else:
+    assert 0.3 < np.sqrt((se**2).mean() / (e**2).mean()) < 2
+' $divergence.h5
+  done
+}
