@@ -42,8 +42,10 @@ SmoothFunction objective(const LogLikelihood& likelihood, const ParameterSpace& 
 
 MinimizeResult minimize_from(const std::string& optimizer, bool smooth, const SmoothFunction& f,
                              const VectorXd& start, const Box& box, const MinimizeOptions& limits) {
-  // By values alone: the simplexes of subplex do not mind small jumps.
-  if (!smooth) return minimize_nlopt(optimizer == "bobyqa" ? optimizer : "subplex", f, start, box, limits);
+  // Without a Hessian: by gradients, or by values alone where that is asked for.
+  if (!smooth)
+    return minimize_nlopt(optimizer == "auto" || optimizer == "newton" ? "lbfgs" : optimizer, f, start, box,
+                          limits);
   if (optimizer == "auto" || optimizer == "newton") return minimize_newton(f, start, box, limits);
   const MinimizeResult first = minimize_nlopt(optimizer, f, start, box, limits);
   MinimizeResult last = minimize_newton(f, first.y, box, limits);
@@ -173,7 +175,7 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
   switch (best->end) {
     case MinimizeResult::End::converged:
       result.end = likelihood.smooth() ? fmt::format("converged: Newton decrement {:.1e}", best->decrement)
-                                       : "converged: no simplex finds more";
+                                       : "converged: no step finds more";
       break;
     case MinimizeResult::End::iterations:
       result.end = fmt::format(

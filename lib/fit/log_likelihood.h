@@ -41,7 +41,7 @@ class LogLikelihood {
   // may be null; not-a-number where a component is missing.
   virtual void describe(std::span<const double> parameters, double* residual, double* mean,
                         double* deviation) const = 0;
-  // Whether values change smoothly with the parameters; else the optimiser goes by values alone, and the
+  // Whether values change smoothly with the parameters; else the optimiser goes without a Hessian, and the
   // information is that of the scores.
   virtual bool smooth() const { return true; }
   // Operations a term of the pass of that order, for --dry-run and benchmarks.

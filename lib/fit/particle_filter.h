@@ -18,7 +18,9 @@ class ParticleLikelihood : public FilterLikelihood {
   ParticleLikelihood(const StateSpace& model, const SeriesTable& data, const SimulationOptions& options,
                      std::vector<std::size_t> free);
 
-  bool smooth() const override { return model_.states == 1; }
+  // Continuous in one state, but with a kink wherever two particles change places: no curvature can be
+  // differenced.
+  bool smooth() const override { return false; }
   void describe(std::span<const double> parameters, double* residual, double* mean,
                 double* deviation) const override;
   std::size_t operations(int order) const override;

