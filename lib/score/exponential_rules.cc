@@ -90,6 +90,7 @@ class DpmPlusPlus final : public SamplerRule {
   DpmPlusPlus(int order, double eta, std::vector<NoiseLevel> levels)
       : SamplerRule(std::move(levels)), order_(order), eta_(eta) {}
 
+  bool remembers() const override { return true; }
   std::size_t vectors() const override { return static_cast<std::size_t>(order_); }
   std::size_t draws() const override { return eta_ > 0 ? 1 : 0; }
 
@@ -144,6 +145,7 @@ class UniPc final : public SamplerRule {
  public:
   UniPc(std::size_t order, std::vector<NoiseLevel> levels) : SamplerRule(std::move(levels)), order_(order) {}
 
+  bool remembers() const override { return true; }
   std::size_t vectors() const override { return order_ + 2; }
 
   void step(std::size_t i, Block x, const SamplerPass& pass) const override {

@@ -234,6 +234,15 @@ bool MixtureModel::log_density(double t, ConstBlock x, double* out, SdeWorkspace
   return true;
 }
 
+std::shared_ptr<const ScoreModel> MixtureModel::given(std::int32_t label) const {
+  auto model = std::make_shared<MixtureModel>(*this);
+  if (label != kNoLabel) {
+    model->components_ = {components_.at(static_cast<std::size_t>(label))};
+    model->components_.front().log_weight = 0;
+  }
+  return model;
+}
+
 void MixtureModel::consistency(double t, double to, ConstBlock x, Block out, SdeWorkspace& workspace) const {
   const Kept& k = components_.front();
   const std::size_t D = dimension_, L = x.lanes;

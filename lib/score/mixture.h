@@ -81,6 +81,10 @@ class MixtureModel final : public ScoreModel {
   // ln p_t(x) at one time; t = 0 is the distribution itself (its covariances must then be positive definite).
   bool log_density(double t, ConstBlock x, double* out, SdeWorkspace& workspace) const override;
 
+  // The components of a mixture are its classes.
+  std::size_t classes() const override { return components_.size() > 1 ? components_.size() : 0; }
+  std::shared_ptr<const ScoreModel> given(std::int32_t label) const override;
+
   // A Gaussian's flow scales each of its axes.
   bool consistent() const override { return components_.size() == 1; }
   void consistency(double t, double to, ConstBlock x, Block out, SdeWorkspace& workspace) const override;

@@ -22,6 +22,8 @@ struct Standardisation {
   void to_data(Block z) const;
 };
 
+inline constexpr std::int32_t kNoLabel = -1;
+
 // Immutable and shared by threads. Times are those of the noise process, in (0, 1]; x and score are
 // [D][lane]. Implementations use any part of the workspace but `block`, which belongs to their callers.
 class ScoreModel {
@@ -30,17 +32,20 @@ class ScoreModel {
   virtual ~ScoreModel() = default;
 
   const NoiseProcess& process() const { return *process_; }
+  const std::shared_ptr<const NoiseProcess>& shared_process() const { return process_; }
   const Standardisation& standardisation() const { return standardisation_; }
 
   virtual std::size_t dimension() const = 0;
   // How many classes the model was trained with, 0 for none; and the same model given class `label`, in [0,
-  // classes()), or given none (kNoClass), which is what a model with classes is at first. Null where
+  // classes()), or given none (kNoLabel), which is what a model with classes is at first. Null where
   // classes() is 0. Guidance combines the two.
   virtual std::size_t classes() const { return 0; }
   virtual std::shared_ptr<const ScoreModel> given(std::int32_t label) const {
     (void)label;
     return nullptr;
   }
+  // Evaluations of a network (or of a score in closed form) that one score takes.
+  virtual unsigned cost() const { return 1; }
   virtual void score(BlockTime t, ConstBlock x, Block score, SdeWorkspace& workspace) const = 0;
   // And its divergence, exact, in divergence[lane].
   virtual void score_and_divergence(BlockTime t, ConstBlock x, Block score, double* divergence,

@@ -80,10 +80,10 @@ class BackwardStep {
         break;
       case Backward::euler_maruyama: {
         const NoiseProcess& process = model_->process();
-        const double h = from.t - to.t, g2 = process.diffusion_squared(from.t);
+        const double h = from.t - to.t, w2 = process.reverse_diffusion_squared(from.t);
         keep = 1 - h * process.drift_factor(from.t);
-        drift = h * g2;
-        deviation = std::sqrt(h * g2);
+        drift = 0.5 * h * (process.diffusion_squared(from.t) + w2);
+        deviation = std::sqrt(h * w2);
       }
     }
     if (silent) {

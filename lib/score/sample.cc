@@ -52,12 +52,33 @@ struct Finished {
 
 }  // namespace
 
+SampleTally::SampleTally(std::size_t dimension)
+    : dimension_(dimension), tree_(dimension), column_(kLeafPaths) {}
+
+void SampleTally::add(std::uint64_t first_id, std::size_t samples, const double* values) {
+  for (std::size_t part = 0; part < samples; part += kLeafPaths) {
+    const std::size_t n = std::min(kLeafPaths, samples - part);
+    std::vector<Moments> leaf(dimension_);
+    for (std::size_t c = 0; c < dimension_; ++c) {
+      for (std::size_t l = 0; l < n; ++l) column_[l] = values[(part + l) * dimension_ + c];
+      leaf[c] = leaf_moments(column_.data(), n);
+    }
+    tree_.add((first_id + part) / kLeafPaths, std::move(leaf));
+  }
+  for (std::size_t l = 0; l < samples; ++l) {
+    const double* row = values + l * dimension_;
+    if (!std::all_of(row, row + dimension_, [](double v) { return std::isfinite(v); })) ++non_finite_;
+  }
+  samples_ += samples;
+}
+
 SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
                     std::uint64_t first_id, const std::function<void(const SampleBlock&)>& sink,
-                    const Hooks& hooks, const SampleStart* start) {
+                    const Hooks& hooks, const SampleStart* start,
+                    const std::optional<Observation>& observation) {
   if (first_id % kLeafPaths) fail(Status::bug, "samples start at id {}, inside a leaf", first_id);
   if (options.samples < 1) fail(Status::usage, "/samples: must be at least 1 (got 0)");
-  const Sampler sampler(model, options);
+  const Sampler sampler(model, options, observation && observation->by_steps() ? observation : std::nullopt);
   const std::size_t D = model->dimension();
   std::vector<Stream> prior, noise;
   for (std::size_t c = 0; c < D; ++c) {
@@ -136,24 +157,11 @@ SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions
 
   SampleResult result;
   result.grid = sampler.grid();
-  MomentTree tree(D);
-  std::vector<double> column(kLeafPaths);
+  SampleTally tally(D);
   const auto take = [&](const Finished& block) {
     if (!block.whole) result.interrupted = true;
     if (result.interrupted) return;
-    for (std::size_t part = 0; part < block.count; part += kLeafPaths) {
-      const std::size_t n = std::min(kLeafPaths, block.count - part);
-      std::vector<Moments> leaf(D);
-      for (std::size_t c = 0; c < D; ++c) {
-        for (std::size_t l = 0; l < n; ++l) column[l] = block.values[(part + l) * D + c];
-        leaf[c] = leaf_moments(column.data(), n);
-      }
-      tree.add((block.first_id + part) / kLeafPaths, std::move(leaf));
-    }
-    for (std::size_t l = 0; l < block.count; ++l) {
-      const double* row = block.values.data() + l * D;
-      if (!std::all_of(row, row + D, [](double v) { return std::isfinite(v); })) ++result.non_finite;
-    }
+    tally.add(block.first_id, block.count, block.values.data());
     if (sink) {
       sink({block.first_id, block.count, D, block.values.data(),
             options.trajectory ? block.trajectory.data() : nullptr});
@@ -178,7 +186,8 @@ SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions
                              tbb::make_filter<std::uint64_t, Finished>(tbb::filter_mode::parallel, make) &
                              tbb::make_filter<Finished, void>(tbb::filter_mode::serial_in_order, take));
   result.interrupted = result.interrupted || result.samples < options.samples;
-  result.moments = tree.total();
+  result.moments = tally.moments();
+  result.non_finite = tally.non_finite();
   return result;
 }
 

@@ -91,12 +91,27 @@ void settle_all(SampleOptions& o, const SamplerTraits& t) {
   }
 }
 
+// Times to the rungs of a ladder.
+void snap(std::vector<double>& grid, double levels) {
+  for (double& t : grid) {
+    if (t > 0) t = std::fmax(std::round(t * levels), 1) / levels;
+  }
+  for (std::size_t i = 1; i < grid.size(); ++i) {
+    if (grid[i] < grid[i - 1]) continue;
+    fail(Status::usage,
+         "/steps: the grid repeats the time {} on the {} levels of the process at {} steps; take fewer",
+         grid[i], levels, grid.size() - 1);
+  }
+}
+
 }  // namespace
 
-Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& options)
+Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
+                 std::optional<Observation> observation)
     : model_(std::move(model)),
       options_(options),
-      traits_(find_sampler(options.sampler.value_or(default_sampler(*model_, options)))) {
+      traits_(find_sampler(options.sampler.value_or(default_sampler(*model_, options)))),
+      observation_(std::move(observation)) {
   options_.sampler = traits_.name;
   if (const std::string why = refusal(traits_, *model_); !why.empty()) {
     fail(Status::usage, "/sampler: {}", why);
@@ -125,13 +140,17 @@ Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& o
                         : "rho",
          traits_.name);
   }
-  options_.eps = options.eps.value_or(process.sampling_cutoff());
+  const auto levels = static_cast<double>(process.levels());
+  const bool ladder = levels > 0;
+  // A ladder ends at the data, which are below its lowest level.
+  options_.eps = options.eps.value_or(ladder && traits_.reaches_data ? 0 : process.sampling_cutoff());
   if (*options_.eps <= 0 && !traits_.reaches_data) {
     fail(Status::usage, "/eps: must be > 0 for sampler {}, which evaluates the score there (got {})",
          traits_.name, *options_.eps);
   }
   const GridType grid = options.grid.value_or(traits_.default_grid);
   std::uint64_t steps = options.steps.value_or(traits_.default_steps);
+  if (ladder && !options.steps && traits_.kind == SamplerKind::sde) steps = process.levels();
   if (adaptive && !options.steps) steps = options.trajectory ? 50 : 1;
   if (!adaptive || options.trajectory) {
     options_.steps = steps;
@@ -139,28 +158,63 @@ Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& o
     if (grid == GridType::karras) options_.rho = options.rho.value_or(7);
     if (grid == GridType::exponential) options_.rho = options.rho.value_or(1);
   }
-  grid_ = sampling_grid(process, grid, steps, *options_.eps, options_.rho, options_.sampler == "edm",
-                        options.start_time.value_or(kHorizon));
+  const bool by_time = grid == GridType::uniform || grid == GridType::quadratic;
+  const bool to_data = options_.sampler == "edm" || (ladder && *options_.eps <= 0 && !by_time);
+  const double last = to_data && *options_.eps <= 0 ? 1 / levels : *options_.eps;
+  const double start = options.start_time.value_or(kHorizon);
+  if (grid == GridType::optimised) {
+    if (adaptive || options_.rho) {
+      fail(Status::usage, "/{}: does not belong to an optimised grid of {}", adaptive ? "trajectory" : "rho",
+           traits_.name);
+    }
+    grid_ = optimised_grid(model_->shared_process(), options_, steps, last, to_data, start);
+  } else {
+    grid_ = sampling_grid(process, grid, steps, last, options_.rho, to_data, start);
+  }
+  if (ladder) snap(grid_, levels);
   if (adaptive) {
+    if (observation_)
+      fail(Status::usage, "/sampler: {} has no steps to hold known components after", traits_.name);
     adaptive_ = make_stepper(std::make_shared<ProbabilityFlow>(model_), find_method(traits_.method));
     return;
   }
-  std::vector<NoiseLevel> levels;
-  for (const double t : grid_) levels.push_back(level_at(process, t));
-  rule_ = make_rule(model_, options_, std::move(levels));
+  std::vector<NoiseLevel> points;
+  for (const double t : grid_) points.push_back(level_at(process, t));
+  rule_ = make_rule(model_, options_, std::move(points));
+  if (observation_ && rule_->remembers()) {
+    fail(Status::usage,
+         "/sampler: {} remembers earlier steps, which {} undoes; use euler_maruyama, ancestral or ddim",
+         traits_.name, "holding known components");
+  }
+}
+
+std::uint64_t Sampler::repeats() const {
+  const bool repaint = observation_ && observation_->options.method == ObservationMethod::repaint;
+  return repaint ? observation_->options.resamples.value_or(10) : 1;
+}
+
+void Sampler::hold(const NoiseLevel& at, Block x, const Noise& noise, std::uint64_t number,
+                   SamplerWorkspace& w) const {
+  if (at.s > 0) noise(number, w.noise.row(0));
+  for (const auto& [i, value] : observation_->known) {
+    for (std::size_t l = 0; l < x.lanes; ++l) {
+      x.row(i)[l] = at.s > 0 ? at.a * value + at.s * w.noise.row(i)[l] : value;
+    }
+  }
 }
 
 Sampler::~Sampler() = default;
 Sampler::Sampler(Sampler&&) noexcept = default;
 
 std::optional<std::uint64_t> Sampler::evaluations() const {
-  if (rule_) return rule_->evaluations();
+  if (rule_) return repeats() * rule_->evaluations() * model_->cost();
   if (!adaptive_) return 0;
   return {};
 }
 
 std::uint64_t Sampler::draws() const {
-  return rule_ ? rule_->steps() * rule_->draws() : 0;
+  if (!rule_) return 0;
+  return rule_->steps() * (observation_ ? repeats() * (rule_->draws() + 2) : rule_->draws());
 }
 
 bool Sampler::run(Block x, const Noise& noise, double* evaluations, SamplerWorkspace& w, const Hooks& hooks,
@@ -179,7 +233,7 @@ bool Sampler::run(Block x, const Noise& noise, double* evaluations, SamplerWorks
       observe(i + 1);
     }
     for (std::size_t l = 0; l < x.lanes; ++l) {
-      evaluations[l] += static_cast<double>(integrator.evaluations(l));
+      evaluations[l] += static_cast<double>(integrator.evaluations(l) * model_->cost());
     }
     return true;
   }
@@ -189,14 +243,31 @@ bool Sampler::run(Block x, const Noise& noise, double* evaluations, SamplerWorks
   for (StateBlock<double>& v : w.vectors) {
     if (v.rows() != x.rows || v.lanes() != x.lanes) v.resize(x.rows, x.lanes);
   }
-  const SamplerPass pass{*model_, noise, w, options_.denoise};
+  const std::uint64_t repeats = this->repeats(), each = rule_->draws() + 2;
+  std::uint64_t shift = 0;
+  const Noise shifted = [&](std::uint64_t number, double* normals) { noise(number + shift, normals); };
+  const SamplerPass pass{*model_, observation_ ? shifted : noise, w, options_.denoise};
   observe(0);
   for (std::size_t i = 0; i < rule_->steps(); ++i) {
-    if (hooks.stopped()) return false;
-    rule_->step(i, x, pass);
+    for (std::uint64_t k = 0; k < repeats; ++k) {
+      if (hooks.stopped()) return false;
+      // Numbers of this repetition: those of the rule, then two.
+      const std::uint64_t first = (i * repeats + k) * each;
+      if (observation_) shift = first - i * rule_->draws();
+      rule_->step(i, x, pass);
+      if (!observation_) continue;
+      const bool last = k + 1 == repeats, end = i + 1 == rule_->steps();
+      const NoiseLevel &from = rule_->level(i), &to = rule_->level(i + 1);
+      hold(last && end ? NoiseLevel{} : to, x, noise, first + rule_->draws(), w);
+      if (last) continue;
+      const Transition forward = transition(to, from);
+      noise(first + rule_->draws() + 1, w.noise.row(0));
+      combine(x, {{forward.scale, x}, {std::sqrt(forward.added), w.noise.view()}});
+    }
     observe(i + 1);
   }
-  for (std::size_t l = 0; l < x.lanes; ++l) evaluations[l] += static_cast<double>(rule_->evaluations());
+  const auto spent = static_cast<double>(*this->evaluations());
+  for (std::size_t l = 0; l < x.lanes; ++l) evaluations[l] += spent;
   return true;
 }
 

@@ -13,17 +13,18 @@
 #include "base/hooks.h"
 #include "base/json_text.h"
 #include "score/model.h"
+#include "score/observed.h"
 #include "solve/stepper.h"
 #include "stats/moments.h"
 
 namespace sde {
 
-enum class GridType { uniform, quadratic, logsnr, karras, exponential };
+enum class GridType { uniform, quadratic, logsnr, karras, exponential, optimised };
 constexpr auto enum_names(GridType) {
   using enum GridType;
-  return std::array{std::pair{"uniform", uniform}, std::pair{"quadratic", quadratic},
-                    std::pair{"logsnr", logsnr}, std::pair{"karras", karras},
-                    std::pair{"exponential", exponential}};
+  return std::array{std::pair{"uniform", uniform},         std::pair{"quadratic", quadratic},
+                    std::pair{"logsnr", logsnr},           std::pair{"karras", karras},
+                    std::pair{"exponential", exponential}, std::pair{"optimised", optimised}};
 }
 
 // `steps` + 1 times falling from `start` to `eps`: equispaced in t, in sqrt(t), in ln(a / s), in sigma^{1 /
@@ -35,6 +36,15 @@ constexpr auto enum_names(GridType) {
 std::vector<double> sampling_grid(const NoiseProcess& process, GridType type, std::uint64_t steps, double eps,
                                   std::optional<double> rho = {}, bool to_data = false,
                                   double start = kHorizon);
+
+struct SampleOptions;
+
+// The grid of `options.sampler`, with all its settings filled in, that makes the mean square of ln(deviation
+// reached / true deviation) least over Gaussian data of deviations 2, 1, 1/2, ..., 1/16 in the model's units.
+// Such samplers are linear, so the deviation is computed and not drawn. The search starts from the best of
+// the other grids and stretches its steps in lambda. At most 1000 steps.
+std::vector<double> optimised_grid(std::shared_ptr<const NoiseProcess> process, const SampleOptions& options,
+                                   std::uint64_t steps, double eps, bool to_data, double start);
 
 enum class Predictor { reverse_diffusion, euler_maruyama, ancestral };
 constexpr auto enum_names(Predictor) {
@@ -96,9 +106,16 @@ struct SampleOptions {
   std::optional<double> snr;                             // pc: signal to noise ratio of the corrector; 0.16
   std::optional<std::uint64_t> corrector_steps;          // pc: 1
   std::optional<double> S_churn, S_min, S_max, S_noise;  // edm: 0, 0, no limit, 1
-  std::optional<double> start_time;  // where given data are noised to and sampling starts; 1
-  bool denoise = true;               // the last step of a stochastic sampler adds no noise
-  bool trajectory = false;           // states at all times of the grid are kept too
+  std::optional<double> start_time;               // where given data are noised to and sampling starts; 1
+  bool denoise = true;                            // the last step of a stochastic sampler adds no noise
+  std::optional<std::int64_t> label;              // class of the samples, see guide()
+  std::optional<double> guidance_scale;           // 1 where absent
+  std::optional<ObservationOptions> observation;  // what is known of the samples
+  // Files of data, one of which may be given: to start from at start_time; to carry to noise along the flow;
+  // noise to carry to data; pairs of rows to pass between, in `points` steps through the noise.
+  std::optional<std::string> start, encode, decode, interpolate;
+  std::optional<std::uint64_t> points;
+  bool trajectory = false;  // states at all times of the grid are kept too
   std::uint64_t seed = 0;
 
   template <class V>
@@ -124,6 +141,14 @@ struct SampleOptions {
     v("S_noise", S_noise);
     v("start_time", start_time);
     v("denoise", denoise);
+    v("label", label);
+    v("guidance_scale", guidance_scale);
+    v("observation", observation);
+    v("start", start);
+    v("encode", encode);
+    v("decode", decode);
+    v("interpolate", interpolate);
+    v("points", points);
     v("trajectory", trajectory);
     v("seed", seed);
   }
@@ -146,8 +171,10 @@ class SamplerRule;
 class Sampler {
  public:
   // Throws Error(Status::usage) for options out of range, for those that the sampler has no use for, and for
-  // a sampler that does not fit the model.
-  Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& options);
+  // a sampler that does not fit the model. An observation that is by_steps() holds its components at their
+  // noised values; it needs a sampler without memory.
+  Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
+          std::optional<Observation> observation = {});
   ~Sampler();
   Sampler(Sampler&&) noexcept;
 
@@ -170,8 +197,13 @@ class Sampler {
 
  private:
   std::shared_ptr<const ScoreModel> model_;
+  void hold(const struct NoiseLevel& at, Block x, const Noise& noise, std::uint64_t number,
+            SamplerWorkspace& workspace) const;
+  std::uint64_t repeats() const;
+
   SampleOptions options_;
   const SamplerTraits& traits_;
+  std::optional<Observation> observation_;  // by steps
   std::vector<double> grid_;
   std::unique_ptr<const SamplerRule> rule_;
   std::unique_ptr<const Stepper> adaptive_;
@@ -214,7 +246,36 @@ inline constexpr std::size_t kSampleBlock = 256;
 // order of id, one call at a time. A sample is a function of (model, options, seed, id) alone.
 SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
                     std::uint64_t first_id, const std::function<void(const SampleBlock&)>& sink,
-                    const Hooks& hooks = {}, const SampleStart* start = nullptr);
+                    const Hooks& hooks = {}, const SampleStart* start = nullptr,
+                    const std::optional<Observation>& observation = {});
+
+// Moments and counts of samples, whatever pieces they come in.
+class SampleTally {
+ public:
+  explicit SampleTally(std::size_t dimension);
+
+  // values is [samples][D] from id `first_id`, a multiple of kSampleBlock beyond what came before.
+  void add(std::uint64_t first_id, std::size_t samples, const double* values);
+  std::uint64_t samples() const { return samples_; }
+  std::uint64_t non_finite() const { return non_finite_; }
+  std::vector<Moments> moments() const { return tree_.total(); }
+
+ private:
+  std::size_t dimension_;
+  std::uint64_t samples_ = 0, non_finite_ = 0;
+  MomentTree tree_;
+  std::vector<double> column_;
+};
+
+// Data [n][D] carried along the flow to t = 1, in the model's units, with rk45 or tsit5 (options.sampler;
+// rk45 where absent) from options.eps. `evaluations` receives those of all rows. Empty where it was stopped.
+std::vector<double> encode(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
+                           const std::vector<double>& rows, std::uint64_t& evaluations,
+                           const Hooks& hooks = {});
+
+// Between rows 2k and 2k + 1 of [n][D], `points` >= 2 rows from the one to the other along a great circle,
+// with lengths in between: noise in many dimensions has one length, which straight lines leave.
+std::vector<double> interpolate(const std::vector<double>& rows, std::size_t dimension, std::uint64_t points);
 
 // Memory that sample() takes at its largest, in bytes.
 double sampling_memory(const ScoreModel& model, unsigned threads);

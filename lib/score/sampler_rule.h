@@ -82,6 +82,7 @@ class SamplerRule {
   virtual std::uint64_t evaluations() const { return steps(); }  // of the score, by all steps
   virtual std::size_t vectors() const = 0;                       // that a pass needs
   virtual std::size_t draws() const { return 0; }                // vectors of normals that a step takes
+  virtual bool remembers() const { return false; }               // uses what earlier steps evaluated
 
   std::size_t steps() const { return levels_.size() - 1; }
   const NoiseLevel& level(std::size_t i) const { return levels_[i]; }

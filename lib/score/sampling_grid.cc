@@ -47,6 +47,8 @@ std::vector<double> sampling_grid(const NoiseProcess& process, GridType type, st
         grid[i] =
             process.time_at(-std::log(between(std::exp(-first), std::exp(-last), part, rho.value_or(7))));
         break;
+      case GridType::optimised:
+        fail(Status::bug, "an optimised grid belongs to a sampler");
       case GridType::exponential:
         grid[i] = process.time_at(last + std::pow(1 - part, rho.value_or(1)) * (first - last));
     }

@@ -65,6 +65,7 @@ class Multistep final : public SamplerRule {
   Multistep(bool fixed, std::vector<NoiseLevel> levels) : SamplerRule(std::move(levels)), fixed_(fixed) {}
 
   std::uint64_t evaluations() const override { return steps() + (fixed_ && level(1).s > 0 ? 1 : 0); }
+  bool remembers() const override { return true; }
   std::size_t vectors() const override { return kOrder + (fixed_ ? 2 : 0); }
 
   void step(std::size_t i, Block x, const SamplerPass& pass) const override {

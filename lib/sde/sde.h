@@ -41,6 +41,7 @@ struct SdeWorkspace {
   StateBlock<float> network;
   AlignedVector<double> values;
   AlignedVector<float> floats;
+  StateBlock<double> guidance, observation;  // of score models made of others
 };
 
 class Sde {

@@ -131,3 +131,19 @@ with gzip.open("labels.gz", "wb") as f:
     is_png out/$picture.png
   done
 }
+
+@test "sampling: paths, cost, guidance, what is known, and ways between data" {
+  copy sampling
+  run -0 make BIN="$SDE_BIN"
+  for picture in flow reverse cost class-0 class-1 class-4 inpainted between; do
+    is_png out/$picture.png
+  done
+  # The same marginal by both kinds of path, within Monte Carlo error of the exact one.
+  for kind in flow reverse; do
+    json '(.mean[0] - 0.3 | fabs) < 0.03 and (.std[0] - 0.9744 | fabs) < 0.02' out/$kind.json
+  done
+  json '(.mean[0] - 0.8 | fabs) < 0.02 and (.std[0] - 0.6 | fabs) < 0.02' out/given-tweedie.json
+  assert [ "$(jq -s '(.[0].mean[0] - 0.8 | fabs) < (.[1].mean[0] - 0.8 | fabs)' out/given-repaint.json out/given-replacement.json)" = true ]
+  nothing_left
+  table_is_shown
+}

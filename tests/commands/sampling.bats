@@ -77,3 +77,89 @@ for name, times in (("samples.h5", 8), ("adaptive.h5", 4)):
   fails_with 66 sde-sample elsewhere/kde.json
   assert_output --partial 'elsewhere/none.csv'
 }
+
+@test "labels and guidance" {
+  sde-sample mixture.json --label 0 -N 4000 --sampler dpmpp_2m --json |
+    json '(.mean[0] + 2 | fabs) < 0.05 and (.std[0] - 0.5 | fabs) < 0.03 and .nfe == 50'
+  sde-sample mixture.json --label 1 --guidance-scale 2 --sampler dpmpp_2m --json | json '.mean[0] > 1.95 and .nfe == 100'
+  sde-sample mixture.json --label 1 --guidance-scale 0 --sampler dpmpp_2m --json | json '.std[0] > 1.9 and .nfe == 50'
+  fails_with 2 sde-sample mixture.json --label 2
+  assert_output --partial '0 to 1'
+  fails_with 2 sde-sample mixture.json --guidance-scale 2
+  fails_with 2 sde-sample @gaussian --label 0
+  assert_output --partial 'without class labels'
+  sde-sample mixture.json -N 200 -o data.h5
+  write_train
+  score-train train.json data.h5 -o model.h5
+  fails_with 2 sde-sample model.h5 --label 0 --guidance-scale 2
+}
+
+@test "what is known of a sample stays so, and the rest follows" {
+  echo '{"process": {"type": "vp"}, "score": {"type": "gaussian", "mean": [0, 0], "covariance": [[1, 0.8], [0.8, 1]]}}' >pair.json
+  sde-sample pair.json --known x2=1 -N 10000 --sampler dpmpp_2m --json |
+    json '(.mean[0] - 0.8 | fabs) < 0.03 and (.std[0] - 0.6 | fabs) < 0.02 and (.mean[1] - 1 | fabs) < 1e-3'
+  sde-sample pair.json --known x2=1 --observation-method repaint --sampler ancestral --steps 50 --grid logsnr -N 4000 \
+    --set observation.resamples=20 --json |
+    json '(.mean[0] - 0.8 | fabs) < 0.04 and .mean[1] == 1 and .std[1] == 0 and .nfe == 1000'
+  # Their difference was 1, but for noise of deviation 0.5: mean 0.2 / 0.65, variance 0.2 - 0.04 / 0.65.
+  sde-sample pair.json -N 10000 --sampler dpmpp_2m --set 'observation.matrix=[[1,-1]]' --set 'observation.value=[1]' \
+    --set observation.noise=0.5 --json | json '(.mean[0] - .mean[1] - 0.4 / 0.65 | fabs) < 0.02'
+  fails_with 2 sde-sample pair.json --known x3=1
+  fails_with 2 sde-sample pair.json --known x2=1 --observation-method repaint --sampler dpmpp_2m
+  fails_with 2 sde-sample pair.json --known x2=1 --observation-method dps --sampler heun
+}
+
+@test "data to noise and back, from part of the way, and from datum to datum" {
+  sde-sample @two-moons -N 100 -o data.h5
+  sde-sample @two-moons --encode data.h5 --rtol 1e-7 --atol 1e-7 -o noise.h5
+  sde-sample @two-moons --decode noise.h5 --rtol 1e-7 --atol 1e-7 -o back.h5
+  sde-sample @two-moons --start data.h5 --start-time 0.05 --sampler dpmpp_2m --steps 20 -o near.h5
+  head -1 <(sde-sample @two-moons -N 4 --format csv -o -) | grep -q id
+  sde-sample @two-moons -N 4 -o ends.csv
+  sde-sample @two-moons --interpolate ends.csv --points 5 -o path.h5
+  python '
+import h5py, numpy as np
+def x(name):
+    with h5py.File(name) as f:
+        return f["samples/x"][()]
+data, back, near, path = x("data.h5"), x("back.h5"), x("near.h5"), x("path.h5")
+assert abs(back - data).max() < 1e-4, abs(back - data).max()
+noise = x("noise.h5")
+assert abs(noise.std() - 1) < 0.2
+assert 0.01 < np.sqrt(((near - data) ** 2).mean()) < 0.35
+ends = np.genfromtxt("ends.csv", delimiter=",", skip_header=1)[:, 1:]
+assert path.shape == (10, 2)
+assert abs(path[[0, 4, 5, 9]] - ends).max() < 1e-2'
+  fails_with 2 sde-sample @two-moons --encode data.h5 --decode noise.h5
+  fails_with 2 sde-sample @two-moons --decode noise.h5 --sampler ancestral
+  fails_with 2 sde-sample @two-moons --start-time 0.5
+  fails_with 2 sde-sample @two-moons --decode noise.h5 -N 7
+  fails_with 65 sde-sample @gaussian --start data.h5
+  printf 'x1,x2\n1,2\n3,1e999\n' >bad.csv
+  fails_with 65 sde-sample @two-moons --start bad.csv
+  assert_output --partial 'bad.csv'
+}
+
+@test "shards join to the bits of one run, trajectories too" {
+  arguments=(@two-moons -N 1500 --sampler heun --steps 5 --trajectory --seed 4)
+  sde-sample "${arguments[@]}" -o whole.h5
+  for i in 0 1 2; do sde-sample "${arguments[@]}" --shard $i/3 -j 1 -o part$i.h5; done
+  sde-sample --merge part2.h5 part0.h5 part1.h5 -o merged.h5
+  same_data whole.h5 merged.h5
+  run sde-sample --merge part0.h5 part1.h5 -o merged2.h5
+  assert_failure 65
+  fails_with 2 sde-sample "${arguments[@]}" --shard 0/3 -o part.csv
+}
+
+@test "samplers are ranked on data, and one is recommended" {
+  sde-sample @two-moons -N 1000 -o data.csv
+  run --separate-stderr -0 sde-bench samplers data.csv -N 512 --nfe 5,10 --budget 10 --sampler euler --sampler heun \
+    --sampler dpmpp_2m --components 8 --json
+  # The cheapest of those within a tenth of the best, or of what two sets of draws differ by.
+  json '.suite == "samplers" and ([.runs[].nfe] | max) <= 10 and (.runs[0].floor > 0) and
+    ([.runs[] | select(.name == "recommended")] | length == 1) and
+    ([.runs[] | select(.name == "recommended")][0].value <= ([([.runs[].value] | min) * 1.1, .runs[0].floor] | max) + 1e-9)' <<<"$output"
+  fails_with 2 sde-bench samplers
+  fails_with 2 sde-bench samplers data.csv --sampler heum
+  assert_output --partial 'heun'
+}

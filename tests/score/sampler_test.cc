@@ -24,6 +24,14 @@ std::shared_ptr<const MixtureModel> quarter() {
   return make_mixture(d);
 }
 
+std::shared_ptr<const MixtureModel> quarter(ProcessType type) {
+  ScoreDocument d;
+  d.process.type = type;
+  d.score.mean.emplace(1, 0.0);
+  d.score.covariance.emplace(1, std::vector{0.25});
+  return make_mixture(d);
+}
+
 double deviation(const SampleOptions& options, const std::shared_ptr<const ScoreModel>& model) {
   const Sampler sampler(model, options);
   const std::size_t steps = sampler.draws();
@@ -166,6 +174,42 @@ TEST(Sampler, AncestralSamplingHasItsExactDeviation) {
   EXPECT_NEAR(deviation(o, model), 0.500752, 5e-7);
 }
 
+// The process of that name takes its levels as steps, to the data.
+TEST(Sampler, LaddersAreWalkedRungByRung) {
+  ScoreDocument d;
+  d.process.type = ProcessType::ddpm;
+  d.score.mean.emplace(1, 0.0);
+  d.score.covariance.emplace(1, std::vector{0.25});
+  const auto model = make_mixture(d);
+  SampleOptions o;
+  o.sampler = "ancestral";
+  EXPECT_NEAR(deviation(o, model), 0.500752, 5e-7);
+  EXPECT_EQ(Sampler(model, o).grid().size(), 1001u);
+  o.sampler = "ddim";
+  o.steps = 50;
+  const std::vector<double> grid = Sampler(model, o).grid();
+  for (const double t : grid) EXPECT_NEAR(t * 1000, std::round(t * 1000), 1e-9);
+  EXPECT_EQ(grid.back(), 0);
+  o.grid = GridType::logsnr;
+  EXPECT_THROW(Sampler(model, o), Error);  // its lowest rungs are further apart
+  o.steps = 15;
+  EXPECT_EQ(Sampler(model, o).grid().back(), 0);
+  o.grid = GridType::uniform;
+  o.steps = 1200;
+  EXPECT_THROW(Sampler(model, o), Error);
+}
+
+// Flows, and processes whose time is another.
+TEST(Sampler, OtherProcessesSampleAGaussian) {
+  for (const ProcessType type : {ProcessType::vp_cosine, ProcessType::edm, ProcessType::flow}) {
+    for (const SamplerTraits& traits : samplers()) {
+      if (traits.kind == SamplerKind::exact) continue;
+      EXPECT_NEAR(deviation(options(traits.name, 400, GridType::logsnr), quarter(type)), 0.5, 0.03)
+          << traits.name << " " << static_cast<int>(type);
+    }
+  }
+}
+
 // n = 18 on sigma in [0.002, 80] with s = sigma, a = 1: relative to the exact flow.
 TEST(Sampler, EdmHasItsExactRatio) {
   class Plain final : public NoiseProcess {
@@ -296,14 +340,6 @@ TEST(Sampler, DdimWithNoiseTendsToTheData) {
   EXPECT_LT(error(500), 0.01);
 }
 
-std::shared_ptr<const MixtureModel> quarter(ProcessType type) {
-  ScoreDocument d;
-  d.process.type = type;
-  d.score.mean.emplace(1, 0.0);
-  d.score.covariance.emplace(1, std::vector{0.25});
-  return make_mixture(d);
-}
-
 bool has_path(const SamplerTraits& traits) {
   return traits.kind != SamplerKind::exact;
 }
@@ -418,6 +454,7 @@ TEST(Sampler, StopsWhenAsked) {
 TEST(Sampler, Grids) {
   const auto vp = make_process({});
   for (const auto& [name, type] : enum_names(GridType{})) {
+    if (type == GridType::optimised) continue;  // belongs to a sampler
     const auto grid = sampling_grid(*vp, type, 17, 1e-3);
     ASSERT_EQ(grid.size(), 18u);
     EXPECT_EQ(grid.front(), 1);
@@ -432,6 +469,37 @@ TEST(Sampler, Grids) {
   EXPECT_EQ(sampling_grid(*vp, GridType::uniform, 5, 0).back(), 0);
   EXPECT_THROW(sampling_grid(*vp, GridType::uniform, 5, 1), Error);
   EXPECT_THROW(sampling_grid(*vp, GridType::karras, 50000, 1 - 1e-12), Error);
+}
+
+// By the criterion that is stated: the mean square of ln(deviation reached / true) over six widths of data.
+TEST(Sampler, OptimisedGridsBeatTheOthers) {
+  for (const char* name : {"ddim", "heun", "dpmpp_2m", "ancestral", "edm"}) {
+    const auto criterion = [&](GridType type) {
+      const SampleOptions o = options(name, 8, type);
+      double sum = 0;
+      for (const double c : {2.0, 1.0, 0.5, 0.25, 0.125, 0.0625}) {
+        ScoreDocument d;
+        d.score.mean.emplace(1, 0.0);
+        d.score.covariance.emplace(1, std::vector{c * c});
+        const auto model = make_mixture(d);
+        const double t = Sampler(model, o).grid().back(), a = t > 0 ? model->process().signal(t) : 1,
+                     s = t > 0 ? model->process().noise(t) : 0;
+        sum += std::pow(std::log(deviation(o, model) / std::hypot(a * c, s)), 2) / 6;
+      }
+      return sum;
+    };
+    double best = INFINITY;
+    for (const GridType type : {GridType::uniform, GridType::quadratic, GridType::logsnr, GridType::karras}) {
+      best = std::fmin(best, criterion(type));
+    }
+    EXPECT_LT(criterion(GridType::optimised), 0.9 * best) << name;
+  }
+  SampleOptions o = options("heun", 12, GridType::optimised);
+  const std::vector<double> grid = Sampler(quarter(), o).grid();
+  EXPECT_EQ(grid.size(), 13u);
+  EXPECT_TRUE(std::is_sorted(grid.rbegin(), grid.rend()));
+  o.rho = 3;
+  EXPECT_THROW(Sampler(quarter(), o), Error);
 }
 
 TEST(Sampler, RefusesWhatItHasNoUseFor) {

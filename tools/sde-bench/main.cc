@@ -9,6 +9,7 @@
 #include "io/file.h"
 #include "io/hdf5.h"
 #include "io/provenance.h"
+#include "score/sampler.h"
 #include "solve/method.h"
 #include "suites.h"
 
@@ -16,8 +17,9 @@ namespace {
 
 using namespace sde;
 
-const std::vector<std::string> kSuites = {"convergence", "work-precision", "throughput", "statistics",
-                                          "training",    "compare",        "check"};
+const std::vector<std::string> kSuites = {"convergence", "work-precision", "throughput",
+                                          "statistics",  "training",       "likelihood",
+                                          "samplers",    "compare",        "check"};
 
 cli::ToolInfo describe() {
   cli::ToolInfo info;
@@ -37,17 +39,18 @@ cli::ToolInfo describe() {
       "matrix "
       "products and "
       "convolutions that they are made of, as shares of this machine's peak. SUITE likelihood measures "
-      "log-likelihoods with the "
-      "exact trace (loglik_64, ...). SUITE compare gives distances "
-      "between two samples, data first, each with a bootstrap error. SUITE check "
+      "log-likelihoods with the exact trace (loglik_64, ...). SUITE samplers measures the error of samplers "
+      "against what they cost, on analytic score documents or on Gaussian mixtures fitted to data, and says "
+      "which to take; its cases sample_em_128 and sample_heun_128 measure rates. SUITE compare gives "
+      "distances between two samples, data first, each with a bootstrap error. SUITE check "
       "says by its exit status alone whether files are whole and readable.";
   info.arguments = {
       {"SUITE",
-       "convergence, work-precision, throughput, statistics, training, likelihood, compare or check"},
+       "convergence, work-precision, throughput, statistics, training, likelihood, samplers, compare or "
+       "check"},
       {"CASE",
-       "models (convergence, work-precision), cases (throughput, statistics, training, likelihood) or files "
-       "(compare, "
-       "check)",
+       "models (convergence, work-precision), cases (throughput, statistics, training, likelihood), data or "
+       "score documents (samplers) or files (compare, check)",
        false, true}};
   info.examples = {
       {"sde-bench convergence", "the orders of euler-maruyama, milstein and heun on three standard problems"},
@@ -57,6 +60,8 @@ cli::ToolInfo describe() {
       {"sde-bench work-precision @cir --plot work.png", "which method is worth its time on a model"},
       {"sde-bench throughput ou_em --json", "path-steps a second on one thread"},
       {"sde-bench compare data.csv samples.h5", "how far samples are from data, by seven measures"},
+      {"sde-bench samplers data.csv --budget 10 --plot samplers.png",
+       "which sampler suits the data best with ten evaluations"},
       {"sde-bench check fit.h5 && echo whole", "is the file whole?"},
   };
   info.formats = {io::OutputForm::json, io::OutputForm::hdf5};
@@ -94,6 +99,16 @@ cli::ToolInfo describe() {
       .default_text("100");
   o.flag("standardise", "/compare/standardise",
          "columns to mean 0 and deviation 1 in the first sample (compare)");
+  std::vector<std::string> names;
+  for (const SamplerTraits& t : sde::samplers()) names.emplace_back(t.name);
+  o.choice("sampler", "/samplers", names, "sampler to assess (samplers); default: every one that fits")
+      .repeatable();
+  o.list("nfe", "/nfe", "evaluations of the score that samplers may take (samplers)").value_name("N,N,...");
+  o.integer("budget", "/budget", "evaluations that the recommended sampler may take (samplers)")
+      .value_name("N");
+  o.integer("components", "/components", "Gaussians that are fitted to data (samplers)")
+      .value_name("K")
+      .default_text("the best of 1 to 32");
   return info;
 }
 
@@ -161,6 +176,8 @@ int run(cli::Context& context) {
     outcome = bench::likelihood_suite(context, options);
   } else if (suite == "compare") {
     outcome = bench::compare(context, options);
+  } else if (suite == "samplers") {
+    outcome = config::locate(context.config(), "", [&] { return bench::samplers(context, options); });
   } else {
     fail(Status::usage, "unknown suite \"{}\"{}", suite, suggestion(suite, kSuites));
   }

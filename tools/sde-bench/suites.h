@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/tool.h"
+#include "score/process.h"
 #include "solve/convergence.h"
 
 namespace sde::bench {
@@ -42,6 +43,11 @@ struct BenchOptions {
   double confidence = ConvergenceOptions{}.confidence;
   bool all = false;  // every standard problem, method and calculus
   std::uint64_t repeats = 5;
+  std::vector<std::string> samplers;                 // to assess; empty: every one that fits
+  std::vector<std::uint64_t> nfe = {5, 10, 20, 50};  // evaluations of the score that samplers may take
+  std::uint64_t budget = 20;                         // that the recommendation may take
+  std::optional<std::uint64_t> components;  // of the mixture fitted to data; absent: the best of 1 to 32
+  ProcessOptions process;                   // for data
   std::uint64_t seed = 0;
   CompareOptions compare;
 
@@ -53,6 +59,11 @@ struct BenchOptions {
     v("confidence", confidence);
     v("all", all);
     v("repeats", repeats);
+    v("samplers", samplers);
+    v("nfe", nfe);
+    v("budget", budget);
+    v("components", components);
+    v("process", process);
     v("seed", seed);
     v("compare", compare);
   }
@@ -92,6 +103,11 @@ Outcome training(cli::Context& context, const BenchOptions& options);
 Outcome likelihood_suite(cli::Context& context, const BenchOptions& options);
 // Distances between the two samples that CASE names, with bootstrap errors.
 Outcome compare(cli::Context& context, const BenchOptions& options);
+// Error against cost of samplers on models fitted to data, and what to take for a budget.
+Outcome samplers(cli::Context& context, const BenchOptions& options);
+// Rates of sampling from a network; cases of the same suite.
+std::vector<std::string> sampling_cases();
+Run sampling_rate(const std::string& name, std::uint64_t repeats);
 // Whether files are whole and readable; silent. Returns the exit status by throwing for the first that is
 // not.
 void check(cli::Context& context);

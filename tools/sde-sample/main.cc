@@ -32,6 +32,10 @@ cli::ToolInfo describe() {
        "the times of the steps, and the noise at each"},
       {"sde-sample model.h5 -N 1e6 --shard 3/10 -o part3.h5",
        "one of ten jobs; sde-sample --merge part*.h5 -o samples.h5 joins them"},
+      {"sde-sample model.h5 --known x1=0.5 --sampler dpmpp_2m -o given.h5",
+       "samples with a known first component"},
+      {"sde-sample model.h5 --interpolate pairs.csv -o between.h5",
+       "ways from datum to datum through the noise"},
       {"sde-sample model.h5 --sampler rk45 --rtol 1e-4 --format csv -o -",
        "adaptive steps; a table on standard output"},
   };
@@ -54,11 +58,12 @@ cli::ToolInfo describe() {
   info.model_key = "/model";
   info.model_kinds = {config::DocumentKind::score, config::DocumentKind::sde};
   info.shards = true;
-  std::vector<std::string> grids, predictors, correctors;
+  std::vector<std::string> grids, predictors, correctors, methods;
   for (const auto& [name, value] : enum_names(GridType{})) grids.emplace_back(name);
   for (const auto& [name, value] : enum_names(Predictor{})) predictors.emplace_back(name);
   for (const auto& [name, value] : enum_names(Corrector{})) correctors.emplace_back(name);
   grids.emplace_back("print");
+  for (const auto& [name, value] : enum_names(ObservationMethod{})) methods.emplace_back(name);
   cli::Options& o = info.options;
   o.integer("samples", "/samples", "number of samples").letter('N').value_name("N").default_text("1000");
   o.choice("sampler", "/sampler", names, "how noise becomes samples")
@@ -87,6 +92,22 @@ cli::ToolInfo describe() {
   o.integer("corrector-steps", "/corrector_steps", "pc: corrector steps at each level")
       .value_name("N")
       .default_text("1");
+  o.integer("label", "/label", "class of the samples, of a model with labels").value_name("K");
+  o.number("guidance-scale", "/guidance_scale",
+           "classifier-free guidance: 0 ignores the label, 1 takes the model as it is, more exaggerates")
+      .value_name("W")
+      .default_text("1");
+  o.assignment("known", "/observation/known", "value of a component that is known, by its column's name");
+  o.choice("observation-method", "/observation/method", methods, "how what is known guides the samples")
+      .default_text("tweedie");
+  o.file("start", "/start", "data to noise to --start-time and to sample from");
+  o.number("start-time", "/start_time", "time at which sampling starts from given data").value_name("T");
+  o.file("encode", "/encode", "data to carry to noise along the flow, by rk45 or tsit5");
+  o.file("decode", "/decode", "noise to carry to data along the flow");
+  o.file("interpolate", "/interpolate", "data, each two rows of which are joined through the noise");
+  o.integer("points", "/points", "rows between each two that are interpolated, both counted")
+      .value_name("N")
+      .default_text("10");
   o.flag("trajectory", "/trajectory", "store the states at all times of the grid too");
   return info;
 }

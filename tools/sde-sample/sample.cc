@@ -7,12 +7,14 @@
 #include <numeric>
 
 #include "cli/plot.h"
+#include "score/sampler.h"
 
 namespace sde {
 namespace {
 
 constexpr std::size_t kShown = 5000;
 constexpr std::size_t kPanels = 16;
+constexpr std::size_t kPaths = 60;
 
 }  // namespace
 
@@ -38,9 +40,10 @@ io::Shard samples_of(const cli::Context& context, std::uint64_t samples) {
 SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, const io::Shard& shard,
                        std::vector<double> grid)
     : context_(context), columns_(std::move(columns)), shard_(shard) {
-  if (!grid.empty() && !stores(context)) {
-    fail(Status::usage, "--trajectory: trajectories are stored; give -o FILE");
+  if (!grid.empty() && !stores(context) && context.plot().empty()) {
+    fail(Status::usage, "--trajectory: trajectories are stored or drawn; give -o FILE or --plot FILE");
   }
+  times_ = grid;
   if (!stores(context)) return;
   io::SamplesLayout layout;
   layout.n = shard.rows;
@@ -57,6 +60,12 @@ void SampleSink::add(std::uint64_t first, std::span<const double> values,
     std::iota(ids.begin(), ids.end(), first);
     writer_->write(first - shard_.first, values, ids);
     if (!trajectory.empty()) writer_->write_trajectory(first - shard_.first, trajectory);
+  }
+  const std::size_t path = times_.size() * columns_.size();
+  if (!context_.plot().empty() && shown_paths_.size() < kPaths * path) {
+    const std::size_t most = std::min(trajectory.size(), kPaths * path - shown_paths_.size());
+    shown_paths_.insert(shown_paths_.end(), trajectory.begin(),
+                        trajectory.begin() + static_cast<std::ptrdiff_t>(most));
   }
   const std::size_t room = kShown * columns_.size() - shown_.size();
   if (context_.plot().empty() || !room) return;
@@ -95,6 +104,31 @@ void SampleSink::add_images(cli::Figure& figure) const {
   figure.panel_height = figure.panel_width * static_cast<double>(height) / static_cast<double>(width) + 0.4;
 }
 
+// The ways of the first samples from noise to data: against time, or in the plane of the first two columns.
+void SampleSink::add_paths(cli::Figure& figure) const {
+  const std::size_t D = columns_.size(), T = times_.size(), n = shown_paths_.size() / (D * T);
+  const auto component = [&](std::size_t k, std::size_t i) {
+    std::vector<double> values;
+    for (std::size_t t = 0; t < T; ++t) values.push_back(shown_paths_[(k * T + t) * D + i]);
+    return values;
+  };
+  cli::Panel panel;
+  panel.x_label = D == 1 ? "t" : columns_[0];
+  panel.y_label = columns_[D == 1 ? 0 : 1];
+  if (D == 1) panel.x_range = {times_.front(), times_.back()};
+  std::vector<double> ends[2];
+  for (std::size_t k = 0; k < n; ++k) {
+    cli::Series& line = panel.line(D == 1 ? times_ : component(k, 0), component(k, D == 1 ? 0 : 1));
+    line.opacity = 0.4;
+    line.width = 0.7;
+    ends[0].push_back(D == 1 ? times_.back() : component(k, 0).back());
+    ends[1].push_back(component(k, D == 1 ? 0 : 1).back());
+  }
+  cli::Series& points = panel.points(ends[0], ends[1], "", 1);
+  points.width = 0.6;
+  figure.panels.push_back(std::move(panel));
+}
+
 // Images are drawn side by side, two columns against each other, others as one histogram each.
 void SampleSink::draw(const std::string& model) const {
   const std::size_t D = columns_.size(), n = shown_.size() / D;
@@ -105,7 +139,11 @@ void SampleSink::draw(const std::string& model) const {
   };
   cli::Figure figure;
   figure.title = fmt::format("{} samples of {}", n, model);
-  if (!image_.empty()) {
+  if (!shown_paths_.empty()) {
+    figure.title = fmt::format("{} of the ways from noise to {}",
+                               shown_paths_.size() / (times_.size() * columns_.size()), model);
+    add_paths(figure);
+  } else if (!image_.empty()) {
     add_images(figure);
   } else if (D == 2) {
     cli::Panel panel;
@@ -157,7 +195,7 @@ int SampleSink::finish(const SampleSummary& made) {
   summary.set("/columns", columns_).set("/non_finite", made.non_finite).set("/seed", context_.seed());
   if (made.entropy) summary.set("/entropy", *made.entropy);
   summary.set("/threads", context_.threads());
-  std::string text = fmt::format("{}: {} samples by {}", made.model, made.n, made.sampler);
+  std::string text = fmt::format("{}: {} {} by {}", made.model, made.n, made.what, made.sampler);
   if (nfe > 0) text += fmt::format(", {:g} evaluations of the score each", nfe);
   text += fmt::format(", {:.3g} s\n  {:<12}  {:>14}  {:>14}\n", made.seconds, "", "mean", "std. deviation");
   for (std::size_t i = 0; i < columns_.size(); ++i) {

@@ -25,6 +25,7 @@ io::Shard samples_of(const cli::Context& context, std::uint64_t samples);
 // What is known when all samples are made.
 struct SampleSummary {
   std::string model, sampler;
+  std::string what = "samples";  // for people
   std::uint64_t n = 0, non_finite = 0;
   std::uint64_t evaluations = 0;  // of the score, by all samples
   double seconds = 0;
@@ -48,16 +49,21 @@ class SampleSink {
 
  private:
   void draw(const std::string& model) const;
+  void add_paths(cli::Figure& figure) const;
   void add_images(cli::Figure& figure) const;
 
   cli::Context& context_;
   std::vector<std::string> columns_;
   io::Shard shard_;
   std::unique_ptr<io::SamplesWriter> writer_;
-  std::vector<double> shown_;
+  std::vector<double> shown_, shown_paths_;  // [sample][D], [sample][T][D]
+  std::vector<double> times_;
   std::vector<std::size_t> image_;
 };
 
+inline io::Shard whole_run(std::uint64_t n) {
+  return {0, 1, 0, n, n};
+}
 bool stores(const cli::Context& context);  // samples themselves, not only a summary
 double output_bytes(std::uint64_t n, std::size_t dimension);
 

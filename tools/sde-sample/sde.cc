@@ -16,8 +16,12 @@ namespace sde {
 int sample_sde(cli::Context& context) {
   SampleOptions options;
   context.read(options);
-  for (const char* name : {"sampler", "grid", "rho", "eps", "rtol", "atol", "eta", "order", "predictor",
-                           "corrector", "snr", "corrector-steps", "trajectory"}) {
+  for (const char* name : {"sampler",     "grid",           "rho",       "eps",
+                           "rtol",        "atol",           "eta",       "order",
+                           "predictor",   "corrector",      "snr",       "corrector-steps",
+                           "label",       "guidance-scale", "known",     "observation-method",
+                           "start",       "start-time",     "encode",    "decode",
+                           "interpolate", "points",         "trajectory"}) {
     if (context.values().has(name)) {
       fail(Status::usage, "--{}: is for score models, and the model is an SDE; leave it out", name);
     }
@@ -71,14 +75,13 @@ int sample_sde(cli::Context& context) {
   };
   const EnsembleResult result = simulate(solved, initial, grid, ensemble, add, context.hooks());
   if (result.interrupted) context.check_stopped();
-  SampleSummary summary{found.sde.name.empty() ? "sde" : found.sde.name,
-                        choice.method->name,
-                        result.paths,
-                        result.non_finite,
-                        0,
-                        0,
-                        result.final,
-                        {time.start, time.end}};
+  SampleSummary summary;
+  summary.model = found.sde.name.empty() ? "sde" : found.sde.name;
+  summary.sampler = choice.method->name;
+  summary.n = result.paths;
+  summary.non_finite = result.non_finite;
+  summary.moments = result.final;
+  summary.grid = {time.start, time.end};
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   if (result.non_finite) {
     context.warn(
