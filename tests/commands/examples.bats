@@ -75,6 +75,17 @@ with h5py.File("out/samples.h5") as f:
 assert x.shape == (100, 64) and abs(x[:, [0, 7, 56]].mean()) < 1 and 6 < x[:, [27, 28, 35, 36]].mean() < 12'
 }
 
+@test "anomaly: digits in fewer bits than mirrored and turned ones" {
+  copy anomaly
+  run -0 make BIN="$SDE_BIN" DIGITS="$SDE_ROOT/examples/digits/digits.csv"
+  json '.bits_per_dim < 2.9617 and .dequantisation.step == 1 and .n == 297' out/test.log
+  json '.bits_per_dim > 3.5' out/mirrored.log
+  run -0 make -n BIN="$SDE_BIN" DIGITS="$SDE_ROOT/examples/digits/digits.csv"
+  assert_output 'cat out/table.txt'
+  table_is_shown
+  is_png out/anomaly.png
+}
+
 @test "images in the IDX format become data" {
   copy digits
   python '

@@ -70,12 +70,12 @@ void summarise_bits(const LikelihoodConfig& options, const Lattice& lattice, std
   summary.set("/dequantisation/noise", "uniform on [x, x + step)");
   summary.set("/dequantisation/step", lattice.step).set("/dequantisation/levels", lattice.levels);
   summary.set("/dequantisation/draws", draws);
-  summary.set("/dequantisation/jacobian_bits", -std::log2(lattice.step));
+  summary.set("/dequantisation/jacobian_bits", 0.0 - std::log2(lattice.step));
   report.note = fmt::format(
       "{:.4f} +- {:.4f} bits per dimension: {:.4f} of the density and {:.4f} of the step {:.6g} ({} "
       "levels, uniform noise, {} draw{})\n",
-      *report.bits_per_dim, moments.stderr_of_mean() / unit, -moments.mean / unit, -std::log2(lattice.step),
-      lattice.step, lattice.levels, draws, draws == 1 ? "" : "s");
+      *report.bits_per_dim, moments.stderr_of_mean() / unit, -moments.mean / unit,
+      0.0 - std::log2(lattice.step), lattice.step, lattice.levels, draws, draws == 1 ? "" : "s");
   if (draws > 1) {
     const double bound = bits_per_dimension(of_tighter.mean, D, lattice.step);
     summary.set("/dequantisation/bits_per_dim_importance", bound);
