@@ -244,6 +244,14 @@ void EnsembleWriter::expectations(const std::vector<std::string>& expressions,
   impl_->hdf5->write("/expect/stderr", standard_error, {standard_error.size()}, {"expression"});
 }
 
+void EnsembleWriter::event(const EventRecord& record) {
+  if (!impl_->hdf5) return;
+  const std::string place = "/events/" + record.name;
+  impl_->hdf5->write(place + "/histogram", record.counts, {record.counts.size()}, {"bin"});
+  impl_->hdf5->write(place + "/histogram_edges", record.edges, {record.edges.size()}, {"edge"});
+  for (const auto& [name, value] : record.values) impl_->hdf5->write_scalar(place + "/" + name, value);
+}
+
 void EnsembleWriter::shard(const Shard& shard, const NamedArrays& tally) {
   if (!impl_->hdf5) fail(Status::bug, "{}: a shard is HDF5", impl_->name());
   write_shard(*impl_->hdf5, shard);

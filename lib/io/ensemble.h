@@ -34,6 +34,13 @@ struct EnsembleBlock {
                                        // step without a solution; empty: ok
 };
 
+// When an event first happened, over the paths.
+struct EventRecord {
+  std::string name;
+  std::vector<std::pair<std::string, double>> values;  // mean, stderr, fraction, ...
+  std::vector<double> edges, counts;                   // histogram of the times
+};
+
 // write() may be called from several threads and in any order of blocks; one thread of its own does the
 // writing behind a bounded queue. An error there is thrown by the next write() or by finish(). The bytes of
 // the file do not depend on the order in which blocks arrive, except that HDF5 may place compressed chunks
@@ -59,6 +66,8 @@ class EnsembleWriter {
   // /expect/{expression,value,stderr}; not in CSV.
   void expectations(const std::vector<std::string>& expressions, const std::vector<double>& value,
                     const std::vector<double>& standard_error);
+  // /events/<name>: the values, histogram and histogram_edges; not in CSV.
+  void event(const EventRecord& record);
   // Marks the file as a shard: /shard, and what was counted in /shard/tally. HDF5 only.
   void shard(const Shard& shard, const NamedArrays& tally);
   void attribute(const std::string& name, double value);            // of the root; not in CSV

@@ -35,6 +35,7 @@ enum class Purpose : std::uint32_t {
   bootstrap = 17,
   dequantise = 18,
   test = 19,
+  event = 20,  // crossings between the ends of a step
 };
 
 struct Stream {

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -48,6 +49,7 @@ struct Pending {
 struct Worker {
   StepWorkspace steps;
   StateBlock<double> x, next, functionals, outside;
+  Watch::Scratch watch;
   std::optional<Increments> brownian;
   AlignedVector<double> saved;  // [record][state][lane]
   std::vector<PathStatus> status;
@@ -55,6 +57,17 @@ struct Worker {
   Tally::Counts counts;
   bool counting = false;
 };
+
+// Events as functions of the coordinates that steps are taken in.
+std::vector<Event> in_coordinates(const EnsembleOptions& options) {
+  std::vector<Event> events = options.events;
+  if (!options.transform) return events;
+  std::map<std::string, expr::Expr, std::less<>> inverse;
+  for (std::size_t i = 0; i < options.transform->states.size(); ++i)
+    inverse.emplace(options.transform->states[i], options.transform->inverse[i]);
+  for (Event& event : events) event.of = expr::substitute(event.of, inverse);
+  return events;
+}
 
 }  // namespace
 
@@ -67,6 +80,7 @@ class Ensemble::Run {
         grid_(grid),
         options_(options),
         stepper_(make_stepper(sde, *options.method, options.adaptive, options.precision, options.tuning)),
+        watch_(sde, in_coordinates(options)),
         domains_(needs_domains(sde.domains)),
         dimension_(sde.dimension()),
         tally_(tally_layout(grid, dimension_, options)),
@@ -101,6 +115,13 @@ class Ensemble::Run {
       fail(Status::usage, "/solver/precision: the paths of a tree are f64 (got f32); use a grid, or \"f64\"");
     if ((options.adaptive || options.brownian == BrownianSource::tree) && stepper_->noises() > 0)
       tree_path_.emplace(options.seed, stepper_->noises(), grid.end() - grid.start());
+    if (options.adaptive && !options.events.empty())
+      fail(Status::usage, "/events: adaptive steps pass over crossings; give dt or steps");
+    if (!options.events.empty() && (options.coupling.antithetic || options.coupling.quasi_points > 0))
+      fail(Status::usage,
+           "/events: their standard errors are for independent paths; leave out antithetic and sobol");
+    if (options.event_bins.size() != options.events.size())
+      fail(Status::bug, "{} events with {} histograms", options.events.size(), options.event_bins.size());
   }
 
   bool run(const Sink& sink, const Hooks& hooks, const StopToken* pause) {
@@ -165,7 +186,7 @@ class Ensemble::Run {
     options_.lanes = run[3];
     next_block_ = run[4];
     sink_wanted_ = run[6] != 0;
-    const std::size_t count = run[5], rows = dimension_ + stepper_->memory(), lanes = options_.lanes;
+    const std::size_t count = run[5], rows = this->rows(), lanes = options_.lanes;
     const std::vector<std::uint64_t>& places = arrays.integer("pending_place", 5 * count);
     const std::vector<double>& saved = arrays.real("pending_saved");
     const std::size_t held = rows * lanes;
@@ -198,6 +219,10 @@ class Ensemble::Run {
   }
 
  private:
+  // Of a block: the state, the stepper's memory, and the time of each event.
+  std::size_t stepped() const { return dimension_ + stepper_->memory(); }
+  std::size_t rows() const { return stepped() + watch_.events(); }
+
   // Whether every record of a block is kept to its end, or the last alone.
   bool keeps_all() const { return sink_wanted_ || options_.statistics.any(); }
 
@@ -298,8 +323,8 @@ class Ensemble::Run {
 
   void prepare(Worker& w, std::size_t lanes) const {
     if (w.x.lanes() == lanes) return;
-    w.x.resize(dimension_ + stepper_->memory(), lanes);
-    w.next.resize(dimension_ + stepper_->memory(), lanes);
+    w.x.resize(rows(), lanes);
+    w.next.resize(rows(), lanes);
     if (stepper_->noises() > 0)
       w.brownian.emplace(options_.seed, stepper_->noises(), grid_.segments.front().h, stepper_->needs(),
                          options_.areas, lanes,
@@ -336,7 +361,7 @@ class Ensemble::Run {
     for (std::size_t p = 0; p < paths; ++p)
       if (w.status[p] == PathStatus::ok && is_absorbed(sde_.domains, w.x, p + offset_))
         w.status[p] = PathStatus::absorbed;
-    if (functional_count_ > 0) evaluate_functionals(w, paths, lanes);
+    if (functionals() > 0) evaluate_functionals(w, paths, lanes);
     TallyBlock block;
     block.first_id = first_id;
     block.paths = paths;
@@ -344,7 +369,7 @@ class Ensemble::Run {
     block.offset = offset_;
     block.records = records;
     block.values = w.saved.data();
-    block.functionals = functional_count_ > 0 ? w.functionals.row(0) : nullptr;
+    block.functionals = functionals() > 0 ? w.functionals.row(0) : nullptr;
     block.status = w.status.data();
     block.unsolved = unsolved;
     Tally::Leaves leaves = tally_.reduce(block, w.counts);
@@ -401,18 +426,26 @@ class Ensemble::Run {
   }
 
   void evaluate_functionals(Worker& w, std::size_t paths, std::size_t lanes) const {
-    if (w.functionals.rows() != functional_count_ || w.functionals.lanes() != lanes)
-      w.functionals.resize(functional_count_, lanes);
+    if (w.functionals.rows() != functionals() || w.functionals.lanes() != lanes)
+      w.functionals.resize(functionals(), lanes);
     std::vector<const double*> inputs;
     std::vector<double*> outputs;
     const StateBlock<double>& x = outside(w);
     for (std::size_t i = 0; i < dimension_; ++i) inputs.push_back(x.row(i));
-    for (std::size_t k = 0; k < functional_count_; ++k) outputs.push_back(w.functionals.row(k));
+    // Times of events stand between the expectations and their controls.
+    const std::size_t expectations = options_.expect.size(), events = watch_.events();
+    for (std::size_t k = 0; k < functional_count_; ++k)
+      outputs.push_back(w.functionals.row(k < expectations ? k : k + events));
     std::vector<double> uniforms = sde_.parameter_values;
     uniforms.push_back(grid_.end());
-    functionals_.run(inputs.data(), uniforms, outputs.data(), lanes, w.steps.sde.program);
+    if (functional_count_ > 0)
+      functionals_.run(inputs.data(), uniforms, outputs.data(), lanes, w.steps.sde.program);
+    for (std::size_t k = 0; k < events; ++k) {
+      std::copy_n(w.x.row(stepped() + k), lanes, w.functionals.row(expectations + k));
+      outputs.push_back(w.functionals.row(expectations + k));
+    }
     // A path that is not finite has no value, whatever the expression makes of it.
-    for (std::size_t k = 0; k < functional_count_; ++k)
+    for (std::size_t k = 0; k < outputs.size(); ++k)
       for (std::size_t p = 0; p < paths; ++p)
         if (is_lost(w.status[p])) outputs[k][offset_ + p] = std::numeric_limits<double>::quiet_NaN();
   }
@@ -435,6 +468,8 @@ class Ensemble::Run {
       }
       if (stepper_->memory() > 0)
         copy<double>(w.x.view().slice(0, dimension_), w.x.view().slice(dimension_, stepper_->memory()));
+      for (std::size_t k = 0; k < watch_.events(); ++k)
+        std::fill_n(w.x.row(stepped() + k), lanes, std::numeric_limits<double>::quiet_NaN());
       if (grid_.saves_start) record(w, at, lanes);
     }
     if (options_.adaptive) return integrate_adaptive(w, at, first_id, lanes);
@@ -484,13 +519,23 @@ class Ensemble::Run {
   }
 
   bool advance(Worker& w, const Segment& segment, std::uint64_t first_id, Position& at) const {
+    const auto time = [&](std::uint64_t step) {
+      return segment.start + static_cast<double>(step) * segment.h;
+    };
+    if (!watch_.empty()) watch_.begin(time(at.step), w.x.view(), w.watch);
     for (; at.step < segment.steps; ++at.step) {
-      if (at.step % kStepsBetweenChecks == 0 && stop_requested()) return false;
+      if (at.step % kStepsBetweenChecks == 0) {
+        if (stop_requested()) return false;
+        if (watch_.all_held(w.x.view(), w.x.view().slice(stepped(), watch_.events()))) {
+          at.step = segment.steps;
+          break;
+        }
+      }
       const double h = at.step + 1 == segment.steps ? segment.last : segment.h;
       StepInput input;
-      input.t.value = segment.start + static_cast<double>(at.step) * segment.h;
+      input.t.value = time(at.step);
       input.h.value = h;
-      input.x = w.x.view();
+      input.x = w.x.view().slice(0, stepped());
       if (w.brownian) {
         const double end = at.step + 1 == segment.steps
                                ? segment.end
@@ -500,12 +545,27 @@ class Ensemble::Run {
       input.seed = options_.seed;
       input.first_id = first_id;
       input.number = at.number + at.step;
-      stepper_->step(input, w.next, nullptr, w.steps);
-      if (domains_) apply_domains(sde_.domains, w.x, w.next);
+      const Block next = w.next.view().slice(0, stepped());
+      stepper_->step(input, next, nullptr, w.steps);
+      if (!watch_.empty()) watch(w, input, first_id);
+      if (domains_) apply_domains(sde_.domains, input.x, next);
+      if (!watch_.empty()) watch_.proceed(input.t.value + h, next, w.watch);
       std::swap(w.x, w.next);
     }
     return true;
   }
+
+  // Crossings of the step from w.x to w.next.
+  void watch(Worker& w, const StepInput& input, std::uint64_t first_id) const {
+    const std::size_t events = watch_.events();
+    const Block times = w.next.view().slice(stepped(), events);
+    copy<double>(w.x.view().slice(stepped(), events), times);
+    watch_.step(options_.seed, first_id, input.number, input.t.value, input.h.value, input.x,
+                w.next.view().slice(0, stepped()), times, w.watch);
+  }
+
+  // Values a path is counted by: expectations, events, controls.
+  std::size_t functionals() const { return functional_count_ + watch_.events(); }
 
   const SdeExpressions& sde_;
   const InitialStates& initial_;
@@ -516,6 +576,7 @@ class Ensemble::Run {
   std::optional<QuasiPaths> quasi_;
   std::optional<BrownianTree> tree_path_;
   std::size_t functional_count_ = 0;
+  Watch watch_;
   bool domains_;
   std::size_t dimension_;
 

@@ -15,6 +15,7 @@
 #include "sde/expressions.h"
 #include "sde/transition.h"
 #include "solve/adaptive.h"
+#include "solve/events.h"
 #include "solve/grid.h"
 #include "solve/increments.h"
 #include "solve/method.h"
@@ -92,6 +93,8 @@ struct EnsembleOptions {
   std::vector<expr::Expr> expect;     // of the states, parameters and t, at the end time
   std::vector<expr::Expr> controls;   // of the same, with means that are known: control variates for `expect`
   std::vector<double> control_means;  // of `controls`
+  std::vector<Event> events;          // whose first times are counted
+  std::vector<EventBins> event_bins;  // [event] of their histograms
   std::size_t lanes = 0;  // paths a block, a multiple of kLeafPaths; 0 chooses. Results do not depend on it.
 };
 
@@ -104,6 +107,16 @@ struct Expectation {
   double plain_error = 0;                // standard error of moments.mean
 };
 
+// When an event first happened, over the paths that are finite at the end.
+struct EventTimes {
+  Moments time;               // over the paths on which it did
+  std::uint64_t without = 0;  // paths on which it did not, to the end
+  Histogram histogram;        // of the times
+
+  double fraction() const { return time.count / (time.count + static_cast<double>(without)); }
+  double fraction_stderr() const;
+};
+
 struct EnsembleResult {
   std::uint64_t paths = 0, path_steps = 0;  // steps taken, of all paths together
   std::uint64_t rejected = 0, forced = 0;   // where steps adapt: see LaneReport
@@ -113,6 +126,7 @@ struct EnsembleResult {
   std::vector<Moments> final;            // [state], at the end time
   std::vector<double> final_error;       // standard errors of its means
   std::vector<Expectation> expect;       // of options.expect
+  std::vector<EventTimes> events;        // of options.events
   std::vector<Moments> moments;          // [save][state], where asked for; so are those below
   std::vector<double> moments_error;     // standard errors of its means
   std::vector<QuantileSketch> sketches;  // [save][state]

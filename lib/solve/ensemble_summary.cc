@@ -13,12 +13,18 @@ TallyLayout tally_layout(const TimeGrid& grid, std::size_t dimension, const Ense
   layout.dimension = dimension;
   // The end is always recorded, for the final moments, whether it is a save time or not.
   layout.records = layout.saves + (layout.saves == 0 || grid.save.back() < grid.end() ? 1 : 0);
-  layout.expectations = options.expect.size();
+  layout.expectations = options.expect.size() + options.events.size();
+  layout.events = options.event_bins;
   layout.controls = options.controls.size();
   layout.pairs = options.coupling.antithetic;
   layout.group_leaves = options.coupling.quasi_points / kLeafPaths;
   layout.statistics = options.statistics;
   return layout;
+}
+
+double EventTimes::fraction_stderr() const {
+  const double p = fraction();
+  return std::sqrt(p * (1 - p) / (time.count + static_cast<double>(without)));
 }
 
 EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_means) {
@@ -35,7 +41,11 @@ EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_
   result.final_error = tally.final_errors();
   const std::vector<Moments> plain = tally.expectations();
   const std::vector<double> plain_error = tally.expectation_errors();
-  for (std::size_t k = 0; k < plain.size(); ++k) {
+  const std::size_t events = tally.layout().events.size(), expectations = plain.size() - events;
+  for (std::size_t k = 0; k < events; ++k)
+    result.events.push_back(
+        {plain[expectations + k], tally.undefined[expectations + k], tally.event_times()[k]});
+  for (std::size_t k = 0; k < expectations; ++k) {
     Expectation e;
     e.moments = plain[k];
     e.undefined = tally.undefined[k];

@@ -12,6 +12,7 @@ namespace sde {
 Tally::Tally(const TallyLayout& layout) : undefined(layout.expectations + layout.controls), layout_(layout) {
   moments_ = MomentTree(moment_quantities() * (layout.pairs ? 2 : 1));
   products_ = LeafTree<CoMoments>(covariances() + lags() + control_pairs());
+  for (const EventBins& e : layout.events) counts_.events.emplace_back(e.low, e.high, e.bins);
 }
 
 std::size_t Tally::moment_quantities() const {
@@ -33,7 +34,8 @@ std::size_t Tally::control_pairs() const {
 
 void Tally::set_scales(const double* values, std::size_t count) {
   const StatisticsOptions& s = layout_.statistics;
-  counts_ = {};
+  counts_.sketches.clear();
+  counts_.histograms.clear();
   for (std::size_t q = 0; q < layout_.saves * layout_.dimension; ++q) {
     const auto [centre, scale] = centre_and_scale({values + q * count, count});
     const QuantileSketch sketch(centre, scale);
@@ -52,6 +54,7 @@ Tally::Counts Tally::make_counts() const {
   Counts counts;
   for (const QuantileSketch& s : counts_.sketches) counts.sketches.emplace_back(s.centre(), s.scale());
   for (const Histogram& h : counts_.histograms) counts.histograms.emplace_back(h.low(), h.high(), h.bins());
+  for (const Histogram& h : counts_.events) counts.events.emplace_back(h.low(), h.high(), h.bins());
   return counts;
 }
 
@@ -59,6 +62,7 @@ void Tally::merge_counts(const Counts& counts) {
   for (std::size_t q = 0; q < counts.sketches.size(); ++q) counts_.sketches[q].merge(counts.sketches[q]);
   for (std::size_t q = 0; q < counts.histograms.size(); ++q)
     counts_.histograms[q].merge(counts.histograms[q]);
+  for (std::size_t k = 0; k < counts.events.size(); ++k) counts_.events[k].merge(counts.events[k]);
 }
 
 Unsolved merged(const Unsolved& a, const Unsolved& b) {
@@ -103,6 +107,10 @@ Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
     counts.sketches[q].add(at(q / D, q % D), block.paths);
   for (std::size_t q = 0; q < counts.histograms.size(); ++q)
     counts.histograms[q].add(at(q / D, q % D), block.paths);
+  for (std::size_t k = 0; k < counts.events.size(); ++k) {
+    const std::size_t functional = layout_.expectations - counts.events.size() + k;
+    counts.events[k].add(block.functionals + functional * block.stride + block.offset, block.paths);
+  }
 
   const std::size_t records = s.moments ? layout_.records : 1;
   const std::size_t first_record = s.moments ? 0 : block.records - 1;
@@ -360,6 +368,9 @@ NamedArrays Tally::store() const {
   }
   arrays.put("histogram_range", std::move(ranges));
   arrays.put("histogram_counts", std::move(histogram));
+  std::vector<std::uint64_t> events;
+  for (const Histogram& h : counts_.events) events.insert(events.end(), h.counts().begin(), h.counts().end());
+  arrays.put("event_counts", std::move(events));
   return arrays;
 }
 
@@ -395,6 +406,15 @@ Tally Tally::restore(const TallyLayout& layout, const NamedArrays& arrays) {
     const auto first = all.begin() + static_cast<std::ptrdiff_t>(q * (s.bins + 2));
     h.put({first, first + static_cast<std::ptrdiff_t>(s.bins + 2)});
     tally.counts_.histograms.push_back(std::move(h));
+  }
+  std::size_t bins = 0;
+  for (const Histogram& h : tally.counts_.events) bins += h.counts().size();
+  const std::vector<std::uint64_t>& events = arrays.integer("event_counts", bins);
+  auto first = events.begin();
+  for (Histogram& h : tally.counts_.events) {
+    const auto last = first + static_cast<std::ptrdiff_t>(h.counts().size());
+    h.put({first, last});
+    first = last;
   }
   return tally;
 }

@@ -42,6 +42,12 @@ struct StatisticsOptions {
   bool any() const { return moments || covariance || quantiles || bins > 0 || lags > 0; }
 };
 
+// The histogram of the times of an event.
+struct EventBins {
+  double low = 0, high = 1;
+  std::size_t bins = 50;
+};
+
 struct TallyLayout {
   std::size_t saves = 0, dimension = 0;
   std::size_t records = 0;  // save times, and the end where it is none
@@ -50,6 +56,7 @@ struct TallyLayout {
   // averages are independent and give the standard errors.
   bool pairs = false;
   std::uint64_t group_leaves = 0;
+  std::vector<EventBins> events;  // times of events: the last of the expectations, NaN where there was none
   StatisticsOptions statistics;
 };
 
@@ -80,6 +87,7 @@ class Tally {
   struct Counts {
     std::vector<QuantileSketch> sketches;  // [save][state]
     std::vector<Histogram> histograms;     // [save][state]
+    std::vector<Histogram> events;         // [event]
   };
   Counts make_counts() const;
   void merge_counts(const Counts& counts);
@@ -122,6 +130,7 @@ class Tally {
   std::vector<CoMoments> controls(std::size_t k) const;
   const std::vector<QuantileSketch>& sketches() const { return counts_.sketches; }
   const std::vector<Histogram>& histograms() const { return counts_.histograms; }
+  const std::vector<Histogram>& event_times() const { return counts_.events; }  // [event]
 
  private:
   std::size_t pairs() const { return layout_.dimension * (layout_.dimension + 1) / 2; }

@@ -7,6 +7,7 @@
 #include "cli/tool.h"
 #include "config/locate.h"
 #include "config/sde_document.h"
+#include "events.h"
 #include "expect.h"
 #include "job.h"
 #include "lamperti.h"
@@ -71,6 +72,7 @@ cli::ToolInfo describe() {
        "a price to an error, by multilevel Monte Carlo"},
       {"sde-simulate @ou -N 1e6 --shard 3/10 -o part3.h5 --checkpoint-every 600",
        "one of ten batch jobs; after a signal or a crash the same with --resume"},
+      {"sde-simulate @double-well --event over=x --set time.end=20", "when paths first pass the barrier"},
       {"sde-simulate --merge part*.h5 -o ou.h5", "all of them, to the bits of one run"},
       {"sde-simulate @double-well -N 500 --plot wells.png", "a fan of paths with quantile bands"},
       {"sde-simulate @ou -N 1 --save 500 --format csv -o - | sde-fit @ou -", "simulate, then estimate"},
@@ -146,6 +148,9 @@ cli::ToolInfo describe() {
       .default_text("1e9");
   o.flag("mlmc", "/target/multilevel",
          "reach the target by multilevel Monte Carlo; without --dt or --steps to a bias no larger than it");
+  o.assignment("event", "/events",
+               "first time at which an expression is 0, or an event as in /events of the configuration")
+      .value_name("NAME=EXPR");
   o.integer("path-id", "", "replay the path of this id alone, with the bits it has among all")
       .value_name("ID");
   o.flag("strict", "", "end with status 1 where a path is not finite");
@@ -262,6 +267,7 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   config::locate(context.config(), "", [&] {
     choose_statistics(options, job.solved, job.schedule.grid, job.store || !whole, draw && whole,
                       ensemble.statistics);
+    parse_events(options, job.equation, job.schedule.grid, ensemble);
   });
 
   // A first batch of whole groups, so that others can follow.

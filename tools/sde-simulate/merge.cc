@@ -34,7 +34,7 @@ int merge_shards(cli::Context& context, Job& job) {
   job.shard = {0, 1, 0, set.total, set.total};
   if (!context.plot().empty() && !job.ensemble.statistics.quantiles)
     fail(Status::usage, "--plot: draws quantiles, and the shards hold none; run them with --stats quantiles");
-  job.trajectories = job.options.output.trajectories;
+  job.trajectories = job.store && job.options.output.trajectories;
   Report report(context, job);
   if (job.store) report.open();
   context.phase("merging", "paths");

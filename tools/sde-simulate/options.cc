@@ -109,7 +109,8 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, co
   const std::vector<double> equal = save ? *save : equispaced(start, end, kSaves);
 
   const bool ode = solved.noise_kind == NoiseKind::none;
-  if (ode && method.adaptive && !solver.adaptive && !solver.dt && !solver.steps) solver.adaptive.emplace();
+  if (ode && method.adaptive && !solver.adaptive && !solver.dt && !solver.steps && options.events.empty())
+    solver.adaptive.emplace();
   if (solver.adaptive) {
     const std::string reason = adaptive_refusal(method, solved.calculus, solved.noise_kind);
     if (!reason.empty()) fail(Status::usage, "/solver/adaptive: {}", reason);
@@ -123,8 +124,9 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, co
     return schedule;
   }
   if (!solver.dt && !solver.steps) {
-    // The exact law needs no steps between the times asked for.
-    if (method.family == MethodFamily::exact) return {make_grid(start, end, equal), false, {}};
+    // The exact law needs no steps between the times asked for, unless something is watched on the way.
+    if (method.family == MethodFamily::exact && options.events.empty())
+      return {make_grid(start, end, equal), false, {}};
     solver.steps = default_steps(save, options.brownian.type == "tree");
   }
   const double dt = solver.dt ? *solver.dt : (end - start) / static_cast<double>(*solver.steps);

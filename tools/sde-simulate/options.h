@@ -146,6 +146,28 @@ struct SimulateTarget {
   }
 };
 
+// The first time at which an expression reaches a level.
+struct SimulateEvent {
+  std::string of;
+  double level = 0;
+  std::string direction = "either";  // or up, down
+  bool stop = false;
+  std::string correction = "bridge";  // or none
+  std::uint64_t bins = 50;
+  std::optional<std::array<double, 2>> range;  // of the histogram; absent: the time span
+
+  template <class V>
+  void visit(V& v) {
+    v("of", of);
+    v("level", level);
+    v("direction", direction);
+    v("stop", stop);
+    v("correction", correction);
+    v("bins", bins);
+    v("range", range);
+  }
+};
+
 struct SimulateOptions {
   std::optional<std::string> name, description;
   JsonText sde;
@@ -157,6 +179,8 @@ struct SimulateOptions {
   std::vector<std::string> expect;
   std::vector<std::string> control;  // "EXPR=MEAN", or "auto"
   SimulateTarget target;
+  // By name; a text is an expression that reaches 0.
+  std::map<std::string, std::variant<std::string, SimulateEvent>> events;
 
   template <class V>
   void visit(V& v) {
@@ -172,6 +196,7 @@ struct SimulateOptions {
     v("expect", expect);
     v("control", control);
     v("target", target);
+    v("events", events);
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include "cli/plot.h"
 #include "config/locate.h"
+#include "events.h"
 #include "expr/expr.h"
 #include "io/dataset.h"
 #include "sde/law.h"
@@ -184,6 +185,8 @@ std::optional<KnownLaw> law_at_end(const Job& job) {
   for (const StateDocument& state : job.document().states)
     if (state.initial.kind == InitialLaw::Kind::data) return {};
   if (!law.known() || job.options.paths < 2) return {};
+  for (const Event& event : job.ensemble.events)
+    if (event.stop) return {};  // it is that of paths that go on
   KnownLaw known{law.describe(job.solved.states), {}};
   try {
     known.end = propagate(job.solved, law, job.schedule.grid.start(), job.schedule.grid.end(),
@@ -296,6 +299,21 @@ void Report::write_statistics(const EnsembleResult& result) {
     error.push_back(result.expect[k].standard_error);
   }
   if (!value.empty()) writer_->expectations(options_.expect, value, error);
+  for (std::size_t k = 0; k < result.events.size(); ++k) {
+    const EventTimes& e = result.events[k];
+    io::EventRecord record{job_.ensemble.events[k].name, {}, {}, {}};
+    record.values = {{"paths", e.time.count},
+                     {"without", static_cast<double>(e.without)},
+                     {"fraction", e.fraction()},
+                     {"fraction_stderr", e.fraction_stderr()},
+                     {"mean", e.time.count > 0 ? e.time.mean : std::nan("")},
+                     {"stderr", e.time.count > 0 ? e.time.stderr_of_mean() : std::nan("")},
+                     {"variance", e.time.count > 0 ? e.time.variance() : std::nan("")}};
+    for (std::size_t i = 0; i <= e.histogram.bins(); ++i) record.edges.push_back(e.histogram.edge(i));
+    for (std::size_t i = 0; i < e.histogram.bins(); ++i)
+      record.counts.push_back(static_cast<double>(e.histogram.count(i)));
+    writer_->event(record);
+  }
 }
 
 // The full matrix at each time, from its upper triangle.
@@ -403,6 +421,7 @@ std::string Report::text(const EnsembleResult& result, double seconds) const {
       out += fmt::format("  variance {:.3g} times less by controls", e.variance_reduction);
     out += '\n';
   }
+  out += events_text(job_.ensemble.events, result.events);
   if (job_.known) out += law_text(result, width);
   if (result.non_finite > 0)
     out += fmt::format("{} paths are not finite and not in the statistics\n", result.non_finite);
@@ -487,6 +506,7 @@ int Report::finish(const EnsembleResult& result, double seconds) {
     put("variance_z", z.variance);
     put("variance_stderr", result.expect[options_.expect.size() + i].plain_error);
   }
+  summarise_events(job_.ensemble.events, result.events, summary);
   Status status = Status::success;
   for (std::size_t k = 0; k < options_.expect.size(); ++k) {
     const Expectation& e = result.expect[k];

@@ -1,0 +1,97 @@
+// Levels that functions of the state cross, and bounds that absorb: found between the ends of a step too, by
+// the law of the Brownian bridge.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "expr/program.h"
+#include "sde/expressions.h"
+#include "solve/stepper.h"
+
+namespace sde {
+
+// The first time at which an expression reaches a level.
+struct Event {
+  enum class Direction { either, up, down };
+
+  std::string name;
+  expr::Expr of;  // of the states, the parameters and t
+  double level = 0;
+  Direction direction = Direction::either;
+  bool stop = false;  // ends the path: it is held where it then is
+  // Whether a path is taken to have crossed between two ends on the same side, with the probability that a
+  // Brownian bridge has of it. Without, a level is only seen to be crossed where the ends lie on two sides.
+  bool bridge = true;
+};
+
+// Watches the steps of blocks of paths. Immutable; threads share it, each with a Scratch of its own.
+//
+// In a step of length h from e0 to e1, both on one side of the level L, a path has crossed with probability
+// exp(-2 (e0 - L)(e1 - L) / (v h)), v the squared diffusion of e at the start of the step (Karatzas & Shreve
+// 1991, section 4.3.C; Gobet 2000). When it crosses it does so at h y / (1 + y), where y has the inverse
+// Gaussian law of mean |e0 - L| / |e1 - L| and shape (e0 - L)^2 / (v h): the law of the bridge's first
+// passage, which does not depend on the drift. So steps of any length are exact where e has constant
+// coefficients, and the error is that of the frozen diffusion elsewhere. Where v = 0 the crossing lies on the
+// straight line between the ends.
+class Watch {
+ public:
+  // Bounds of `sde` with Boundary::absorb are watched beside the events.
+  // Throws Error(Status::usage) that begins "/events/<name>" for an expression without a derivative.
+  Watch(const SdeExpressions& sde, const std::vector<Event>& events);
+
+  bool empty() const { return targets_.empty(); }
+  std::size_t events() const { return events_; }
+
+  struct Scratch {
+    StateBlock<double> now, next;  // [target: e, v][lane]
+    std::vector<char> held;        // [lane] since before the step
+    std::vector<double> uniforms;
+    std::vector<const double*> inputs;
+    std::vector<double*> outputs;
+    expr::Workspace program;
+  };
+
+  // Before the first step, and whenever steps are taken up again.
+  void begin(double t, ConstBlock x, Scratch& scratch) const;
+
+  // The step `number` from (t, before) to (t + h, after), after which `after` has not been put back into its
+  // domain yet. Writes the times of crossings that are new to `times`, [event][lane], NaN where there was
+  // none so far; puts paths that have reached an absorbing bound on it, and those that an event stops to
+  // where they stop. Random numbers are those of (seed, id, number).
+  void step(std::uint64_t seed, std::uint64_t first_id, std::uint64_t number, double t, double h,
+            ConstBlock before, Block after, Block times, Scratch& scratch) const;
+  // Then, once domains have been applied to `after` at t + h.
+  void proceed(double t, ConstBlock after, Scratch& scratch) const;
+
+  // Whether every path of the block has stopped or was absorbed, so that nothing moves any more.
+  bool all_held(ConstBlock x, ConstBlock times) const;
+
+ private:
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  struct Target {
+    double level;
+    Event::Direction direction;
+    bool stop, bridge;
+    std::size_t state;   // that is watched, where it is one alone; else kNone
+    std::size_t event;   // in `times`; kNone for a bound
+    std::uint32_t draw;  // component of its random numbers; that of the event where a bound is one too
+  };
+
+  void evaluate(double t, ConstBlock x, StateBlock<double>& into, Scratch& scratch) const;
+  bool stopped(ConstBlock times, std::size_t lane) const;
+
+  std::vector<Target> targets_;  // events first
+  std::size_t events_ = 0;
+  bool stops_ = false, reflects_ = false, absorbs_ = false;
+  std::vector<double> parameters_;
+  std::vector<Domain> domains_;
+  expr::Program program_;
+};
+
+// When the Brownian bridge of variance `v` a unit of time from d0 to d1 in time h, d0 != 0, first is at 0,
+// given that it is there at some time; z a standard normal, u uniform on (0, 1). Michael, Schucany & Haas
+// (1976) for the inverse Gaussian law.
+double bridge_passage(double d0, double d1, double v, double h, double z, double u);
+
+}  // namespace sde
