@@ -28,7 +28,7 @@ std::shared_ptr<const NetworkModel> random_network(std::size_t width) {
   for (std::size_t i = 0; i < network.trained_size(); ++i) {
     if (theta[i] == 0) theta[i] = static_cast<float>(0.05 * normal_pair(stream, i, 0)[0]);
   }
-  return std::make_shared<NetworkModel>(make_process({}), Prediction::epsilon, network, std::move(theta),
+  return std::make_shared<NetworkModel>(make_process({}), NetworkMeaning{}, network, std::move(theta),
                                         Standardisation());
 }
 
