@@ -10,7 +10,6 @@
 #include <cmath>
 #include <condition_variable>
 #include <limits>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -19,6 +18,7 @@
 #include "base/error.h"
 #include "brownian/quasi.h"
 #include "solve/adaptive_sde.h"
+#include "solve/ensemble_checks.h"
 #include "solve/stepper.h"
 #include "stats/kernels.h"
 
@@ -58,17 +58,6 @@ struct Worker {
   bool counting = false;
 };
 
-// Events as functions of the coordinates that steps are taken in.
-std::vector<Event> in_coordinates(const EnsembleOptions& options) {
-  std::vector<Event> events = options.events;
-  if (!options.transform) return events;
-  std::map<std::string, expr::Expr, std::less<>> inverse;
-  for (std::size_t i = 0; i < options.transform->states.size(); ++i)
-    inverse.emplace(options.transform->states[i], options.transform->inverse[i]);
-  for (Event& event : events) event.of = expr::substitute(event.of, inverse);
-  return events;
-}
-
 }  // namespace
 
 class Ensemble::Run {
@@ -80,7 +69,9 @@ class Ensemble::Run {
         grid_(grid),
         options_(options),
         stepper_(make_stepper(sde, *options.method, options.adaptive, options.precision, options.tuning)),
-        watch_(sde, in_coordinates(options)),
+        watch_(sde, options.transform
+                        ? substituted(options.events, options.transform->states, options.transform->inverse)
+                        : options.events),
         domains_(needs_domains(sde.domains)),
         dimension_(sde.dimension()),
         tally_(tally_layout(grid, dimension_, options)),
@@ -90,9 +81,7 @@ class Ensemble::Run {
     if (options_.lanes % kLeafPaths != 0 || (offset_ != 0 && options.paths != 1))
       fail(Status::bug, "a block of {} paths from {} does not consist of whole leaves", options_.lanes,
            options.first_path);
-    if (options.controls.size() != options.control_means.size())
-      fail(Status::bug, "{} control variates with {} means", options.controls.size(),
-           options.control_means.size());
+    require_combination(options, *stepper_, sde);
     std::vector<expr::Expr> functionals = options.expect;
     functionals.insert(functionals.end(), options.controls.begin(), options.controls.end());
     if (!functionals.empty()) {
@@ -107,21 +96,8 @@ class Ensemble::Run {
       inverse_ = expr::Program(options.transform->inverse, sde.states, sde.parameters);
     }
     set_up_coupling();
-    if (options.adaptive) {
-      const std::string reason = adaptive_refusal(*options.method, sde.calculus, sde.noise_kind);
-      if (!reason.empty()) fail(Status::usage, "/solver/adaptive: {}", reason);
-    }
-    if (options.precision == Precision::f32 && options.brownian == BrownianSource::tree)
-      fail(Status::usage, "/solver/precision: the paths of a tree are f64 (got f32); use a grid, or \"f64\"");
     if ((options.adaptive || options.brownian == BrownianSource::tree) && stepper_->noises() > 0)
       tree_path_.emplace(options.seed, stepper_->noises(), grid.end() - grid.start());
-    if (options.adaptive && !options.events.empty())
-      fail(Status::usage, "/events: adaptive steps pass over crossings; give dt or steps");
-    if (!options.events.empty() && (options.coupling.antithetic || options.coupling.quasi_points > 0))
-      fail(Status::usage,
-           "/events: their standard errors are for independent paths; leave out antithetic and sobol");
-    if (options.event_bins.size() != options.events.size())
-      fail(Status::bug, "{} events with {} histograms", options.events.size(), options.event_bins.size());
   }
 
   bool run(const Sink& sink, const Hooks& hooks, const StopToken* pause) {
@@ -273,26 +249,6 @@ class Ensemble::Run {
 
   void set_up_coupling() {
     const CouplingOptions& coupling = options_.coupling;
-    if (!coupling.antithetic && coupling.quasi_points == 0) return;
-    const char* const what = coupling.antithetic ? "antithetic" : "points";
-    if (coupling.antithetic && coupling.quasi_points > 0)
-      fail(Status::usage,
-           "/brownian/antithetic: sobol points are balanced by themselves; use either antithetic or sobol");
-    if (options_.precision == Precision::f32)
-      fail(Status::usage, "/brownian/{}: steps in f32 have increments of their own; use f64", what);
-    if (stepper_->noises() == 0)
-      fail(Status::usage, "/brownian/{}: an ODE has no increments; leave it out", what);
-    if (options_.brownian == BrownianSource::tree)
-      fail(Status::usage, "/brownian/{}: takes increments from a grid (got the type tree); use grid", what);
-    if (options_.adaptive)
-      fail(Status::usage, "/brownian/{}: needs the same steps on all paths; use a fixed dt", what);
-    if (stepper_->draws_numbers())
-      fail(Status::usage,
-           "/brownian/{}: {} draws numbers of its own beside the increments; use another method", what,
-           options_.method->name);
-    if (!options_.controls.empty())
-      fail(Status::usage, "/control: control variates are fitted on independent paths; leave out {}",
-           coupling.antithetic ? "antithetic" : "sobol");
     if (coupling.quasi_points == 0) return;
     QuasiPaths::require_dimensions(grid_.steps, stepper_->noises());
     std::vector<double> lengths;

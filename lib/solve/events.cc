@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "base/error.h"
 #include "random/stream.h"
@@ -13,6 +14,14 @@ namespace {
 constexpr double kFarthest = 40;
 
 }  // namespace
+
+std::vector<Event> substituted(std::vector<Event> events, const std::vector<std::string>& states,
+                               const std::vector<expr::Expr>& by) {
+  std::map<std::string, expr::Expr, std::less<>> values;
+  for (std::size_t i = 0; i < states.size(); ++i) values.emplace(states[i], by[i]);
+  for (Event& event : events) event.of = expr::substitute(event.of, values);
+  return events;
+}
 
 double bridge_passage(double d0, double d1, double v, double h, double z, double u) {
   const double shape = d0 * d0 / (v * h), nu = z * z;

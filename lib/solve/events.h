@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "expr/program.h"
@@ -24,6 +25,10 @@ struct Event {
   // Brownian bridge has of it. Without, a level is only seen to be crossed where the ends lie on two sides.
   bool bridge = true;
 };
+
+// The events with the names in `states` replaced by expressions: of other coordinates.
+std::vector<Event> substituted(std::vector<Event> events, const std::vector<std::string>& states,
+                               const std::vector<expr::Expr>& by);
 
 // Watches the steps of blocks of paths. Immutable; threads share it, each with a Scratch of its own.
 //

@@ -120,7 +120,7 @@ assert part["trajectories/value"][()].tobytes() == whole["trajectories/value"][1
 }
 
 @test "SIGTERM leaves a checkpoint: exit 75, and --resume ends as one run" {
-  long="ou.json -N 3000 --dt 2e-5 --seed 2 --save 3 --stats $all_statistics"
+  long="ou.json -N 3000 --dt 5e-6 --seed 2 --save 3 --stats $all_statistics -j 1"
   sde-simulate $long -o whole.h5 -q
   for signal in TERM INT; do
     python '
