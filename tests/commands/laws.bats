@@ -126,6 +126,11 @@ check(end("cir")[:, 0] / c, stats.ncx2(4 * k * theta / s ** 2, x0 * np.exp(-k * 
   assert_output --partial '2048'
   fails_with 2 sde-simulate @gbm -N 4096 --steps 16 --save 2 --points sobol --antithetic
   assert_output --partial 'either antithetic or sobol'
+  # The plan of a run refuses what the run does.
+  fails_with 2 sde-simulate -n @gbm -N 4096 --steps 16 --save 2 --points sobol --antithetic
+  assert_output --partial 'either antithetic or sobol'
+  fails_with 2 sde-simulate -n @ou --method exact --precision f32
+  assert_output --partial 'f32 is for explicit methods'
   fails_with 2 sde-simulate @gbm -N 4096 --steps 5000 --save 2 --points sobol
   assert_output --partial '3667'
   fails_with 2 sde-simulate @gbm -N 1000 --antithetic --precision f32

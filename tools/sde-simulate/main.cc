@@ -331,6 +331,8 @@ int run(cli::Context& context) {
     context.warn("dt does not divide the time between save times; the last step before each is shorter");
   const double bytes = output_bytes(job, context.output().form);
   if (context.dry_run()) {
+    // What the run would refuse, so does its plan.
+    if (whole && !job.options.target.multilevel) Ensemble(job.stepped, *initial, grid, job.ensemble);
     config::Plan plan;
     plan.paths = job.shard.rows;
     plan.steps = job.schedule.adaptive ? 0 : grid.steps;
