@@ -53,7 +53,7 @@ AreaSource::AreaSource(std::uint64_t seed, std::size_t noises, AreaLaw law, doub
 }
 
 void AreaSource::fill(std::uint64_t first_id, std::uint64_t step, double h, ConstBlock dW, ConstBlock H,
-                      Block area) const {
+                      Block area) {
   if (terms_ > 0)
     fill_series(first_id, step, h, dW, H, area);
   else
@@ -61,19 +61,26 @@ void AreaSource::fill(std::uint64_t first_id, std::uint64_t step, double h, Cons
 }
 
 void AreaSource::fill_normal(std::uint64_t first_id, std::uint64_t step, double h, ConstBlock dW,
-                             ConstBlock H, Block area) const {
-  AlignedVector<double> even(area.lanes), odd(area.lanes);
+                             ConstBlock H, Block area) {
+  const std::size_t lanes = area.lanes, row = rows() * lanes;
+  // Two steps share one evaluation.
+  if (held_.size() != 2 * row || held_id_ != first_id || held_pair_ != step / 2) {
+    held_.resize(2 * row);
+    for (std::size_t pair = 0; pair < rows(); ++pair)
+      fill_normals(streams_[pair], first_id, lanes, step / 2, held_.data() + pair * lanes,
+                   held_.data() + row + pair * lanes);
+    held_id_ = first_id;
+    held_pair_ = step / 2;
+  }
   const double constant = law_ == AreaLaw::davie ? h * h / 12 : h * h / 20;
   const double slope = law_ == AreaLaw::davie ? 0 : h / 5;
   std::size_t pair = 0;
   for (std::size_t j = 0; j < noises_; ++j) {
     for (std::size_t k = j + 1; k < noises_; ++k, ++pair) {
-      // Two steps share one evaluation; the one asked for is kept.
-      fill_normals(streams_[pair], first_id, area.lanes, step / 2, even.data(), odd.data());
-      const double* z = step % 2 == 0 ? even.data() : odd.data();
+      const double* z = held_.data() + step % 2 * row + pair * lanes;
       const double *wj = dW.row(j), *wk = dW.row(k), *hj = H.row(j), *hk = H.row(k);
       double* out = area.row(pair);
-      for (std::size_t i = 0; i < area.lanes; ++i) {
+      for (std::size_t i = 0; i < lanes; ++i) {
         const double variance = constant + slope * (hj[i] * hj[i] + hk[i] * hk[i]);
         out[i] = (hj[i] * wk[i] - wj[i] * hk[i]) + std::sqrt(variance) * z[i];
       }
@@ -82,7 +89,7 @@ void AreaSource::fill_normal(std::uint64_t first_id, std::uint64_t step, double 
 }
 
 void AreaSource::fill_series(std::uint64_t first_id, std::uint64_t step, double h, ConstBlock dW,
-                             ConstBlock H, Block area) const {
+                             ConstBlock H, Block area) {
   const std::size_t m = noises_, lanes = area.lanes;
   const std::size_t p = std::min(terms_, terms_for(law_, m, h, step_));
   const bool exact_sum = law_ == AreaLaw::mrongowius;
@@ -90,27 +97,30 @@ void AreaSource::fill_series(std::uint64_t first_id, std::uint64_t step, double 
   const std::size_t first_term = pairs(m);
 
   // alpha and beta of all terms, [term][noise][lane]; beta of a stream is its odd number.
-  AlignedVector<double> alpha(p * m * lanes), beta(p * m * lanes), missing(m * lanes), spare(lanes);
+  alpha_.resize(p * m * lanes);
+  beta_.resize(p * m * lanes);
+  missing_.resize(m * lanes);
+  spare_.resize(lanes);
   for (std::size_t q = 0; q < p * m; ++q)
-    fill_normals(streams_[first_term + q], first_id, lanes, step, alpha.data() + q * lanes,
-                 beta.data() + q * lanes);
+    fill_normals(streams_[first_term + q], first_id, lanes, step, alpha_.data() + q * lanes,
+                 beta_.data() + q * lanes);
   if (exact_sum) {
     // Given H the a_r are Gaussian still: those drawn freely, with the rest of their sum, miss -H by some
     // amount, of which each takes the part that its variance is of the sum's.
     for (std::size_t j = 0; j < m; ++j) {
-      double* gap = missing.data() + j * lanes;
-      fill_normals(streams_[first_term + p * m + j], first_id, lanes, step, gap, spare.data());
+      double* gap = missing_.data() + j * lanes;
+      fill_normals(streams_[first_term + p * m + j], first_id, lanes, step, gap, spare_.data());
       const double* H_j = H.row(j);
       for (std::size_t i = 0; i < lanes; ++i) gap[i] = -H_j[i] - unit * std::sqrt(tail) * gap[i];
       for (std::size_t r = 1; r <= p; ++r) {
         const double size = unit / static_cast<double>(r);
-        const double* a = alpha.data() + ((r - 1) * m + j) * lanes;
+        const double* a = alpha_.data() + ((r - 1) * m + j) * lanes;
         for (std::size_t i = 0; i < lanes; ++i) gap[i] -= size * a[i];
       }
       for (std::size_t r = 1; r <= p; ++r) {
         // v_r / V in units of a_r's deviation: V = h/12, v_r = unit^2 / r^2.
         const double part = 12 / h * unit / static_cast<double>(r);
-        double* a = alpha.data() + ((r - 1) * m + j) * lanes;
+        double* a = alpha_.data() + ((r - 1) * m + j) * lanes;
         for (std::size_t i = 0; i < lanes; ++i) a[i] += part * gap[i];
       }
     }
@@ -118,7 +128,7 @@ void AreaSource::fill_series(std::uint64_t first_id, std::uint64_t step, double 
     // H = -sum a_r enters through beta: h/(2 pi r) alpha_j (beta_k - sqrt(2) W_k / sqrt(h)).
     for (std::size_t q = 0; q < p * m; ++q) {
       const double* w = dW.row(q % m);
-      double* b = beta.data() + q * lanes;
+      double* b = beta_.data() + q * lanes;
       const double factor = std::sqrt(2 / h);
       for (std::size_t i = 0; i < lanes; ++i) b[i] -= factor * w[i];
     }
@@ -128,7 +138,7 @@ void AreaSource::fill_series(std::uint64_t first_id, std::uint64_t step, double 
   for (std::size_t j = 0; j < m; ++j)
     for (std::size_t k = j + 1; k < m; ++k, ++pair) {
       double* out = area.row(pair);
-      fill_normals(streams_[pair], first_id, lanes, step, out, spare.data());
+      fill_normals(streams_[pair], first_id, lanes, step, out, spare_.data());
       // The rest of the products: variance h^2 / (2 pi^2) sum_{r > p} 1/r^2. Wiktorsson's normals are turned
       // below.
       const double rest = exact_sum ? h / kPi * std::sqrt(tail / 2) : 1;
@@ -142,8 +152,8 @@ void AreaSource::fill_series(std::uint64_t first_id, std::uint64_t step, double 
       for (std::size_t r = p; r >= 1; --r) {
         const double factor = h / (2 * kPi * static_cast<double>(r));
         const std::size_t row = (r - 1) * m;
-        const double *aj = alpha.data() + (row + j) * lanes, *ak = alpha.data() + (row + k) * lanes;
-        const double *bj = beta.data() + (row + j) * lanes, *bk = beta.data() + (row + k) * lanes;
+        const double *aj = alpha_.data() + (row + j) * lanes, *ak = alpha_.data() + (row + k) * lanes;
+        const double *bj = beta_.data() + (row + j) * lanes, *bk = beta_.data() + (row + k) * lanes;
         for (std::size_t i = 0; i < lanes; ++i) out[i] += factor * (aj[i] * bk[i] - ak[i] * bj[i]);
       }
       if (!exact_sum) continue;

@@ -28,7 +28,8 @@ enum class AreaLaw {
 AreaLaw area_law(const std::string& name);
 
 // The areas of the pairs j < k, row by row, of a step of length h. Addressed by (seed, Purpose::levy_area,
-// component, id, step). All laws match mean and covariance of (W, A): E A = 0, Var A_jk = h^2/4.
+// component, id, step). All laws match mean and covariance of (W, A): E A = 0, Var A_jk = h^2/4. One
+// thread's: it keeps its memory, and what a step drew for the next.
 class AreaSource {
  public:
   // `step` is the length of most steps; shorter ones take no more terms.
@@ -39,14 +40,13 @@ class AreaSource {
   std::size_t terms() const { return terms_; }  // p of a step of the usual length, 0 where no sum is taken
 
   // dW and H are [noises][lanes], `area` [pairs][lanes].
-  void fill(std::uint64_t first_id, std::uint64_t step, double h, ConstBlock dW, ConstBlock H,
-            Block area) const;
+  void fill(std::uint64_t first_id, std::uint64_t step, double h, ConstBlock dW, ConstBlock H, Block area);
 
  private:
   void fill_normal(std::uint64_t first_id, std::uint64_t step, double h, ConstBlock dW, ConstBlock H,
-                   Block area) const;
+                   Block area);
   void fill_series(std::uint64_t first_id, std::uint64_t step, double h, ConstBlock dW, ConstBlock H,
-                   Block area) const;
+                   Block area);
   void turn_rest(double h, double tail, ConstBlock dW, Block area) const;
 
   std::size_t noises_;
@@ -54,6 +54,10 @@ class AreaSource {
   double step_;
   std::size_t terms_ = 0;
   std::vector<Stream> streams_;  // of the pairs, then of (a_r, b_r), r by r, each noise by noise
+  // [step of two][pair][lane] normals of the two steps from 2 held_pair_ on, for lanes from held_id_ on.
+  AlignedVector<double> held_;
+  std::uint64_t held_id_ = 0, held_pair_ = 0;
+  AlignedVector<double> alpha_, beta_, missing_, spare_;  // of fill_series
 };
 
 }  // namespace sde
