@@ -1,6 +1,7 @@
 #include "fit/tape.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <numbers>
 
@@ -79,8 +80,21 @@ double partial(Op op, std::size_t i, const double* a, double value) {
   }
 }
 
-double apply_to(Op op, const double* const* a, std::size_t arity) {
+// Arguments beyond the arity are not read; those that are constant have no slope.
+double apply_to(Op op, const std::array<const double*, 3>& a, std::size_t arity, const bool*) {
   return expr::apply(op, *a[0], arity > 1 ? *a[1] : 0, arity > 2 ? *a[2] : 0);
+}
+
+Dual<4> apply_to(Op op, const std::array<const Dual<4>*, 3>& a, std::size_t arity, const bool* constant) {
+  const double values[] = {a[0]->value, a[1]->value, a[2]->value};
+  Dual<4> r(apply_to(op, {values, values + 1, values + 2}, arity, constant));
+  for (std::size_t i = 0; i < arity; ++i) {
+    if (constant[i]) continue;
+    const double slope = partial(op, i, values, r.value);
+    for (std::size_t j = 0; j < 4; ++j)
+      if (const double d = a[i]->slope[j]; d != 0) r.slope[j] += slope * d;
+  }
+  return r;
 }
 
 }  // namespace
@@ -122,14 +136,14 @@ Tape::Tape(const std::vector<Expr>& outputs, const std::vector<std::string>& fix
   for (const Expr& e : outputs) outputs_.push_back(index.at(&e.node()));
 }
 
-template <>
-void Tape::evaluate(std::size_t first, std::size_t last, std::span<const double> inputs,
-                    std::vector<double>& node) const {
+template <class T>
+void Tape::evaluate(std::size_t first, std::size_t last, std::span<const T> inputs,
+                    std::vector<T>& node) const {
   for (std::size_t k = first; k < last; ++k) {
     const Step& s = steps_[k];
     switch (s.op) {
       case Op::number:
-        node[k] = s.number;
+        node[k] = T(s.number);
         break;
       case Op::symbol:
         node[k] = inputs[s.input];
@@ -143,47 +157,8 @@ void Tape::evaluate(std::size_t first, std::size_t last, std::span<const double>
       case Op::multiply:
         node[k] = node[s.from[0]] * node[s.from[1]];
         break;
-      default: {
-        const double* a[] = {&node[s.from[0]], &node[s.from[1]], &node[s.from[2]]};
-        node[k] = apply_to(s.op, a, s.arity);
-      }
-    }
-  }
-}
-
-template <>
-void Tape::evaluate(std::size_t first, std::size_t last, std::span<const Dual<4>> inputs,
-                    std::vector<Dual<4>>& node) const {
-  for (std::size_t k = first; k < last; ++k) {
-    const Step& s = steps_[k];
-    switch (s.op) {
-      case Op::number:
-        node[k] = Dual<4>(s.number);
-        break;
-      case Op::symbol:
-        node[k] = inputs[s.input];
-        break;
-      case Op::add:
-        node[k] = node[s.from[0]] + node[s.from[1]];
-        break;
-      case Op::subtract:
-        node[k] = node[s.from[0]] - node[s.from[1]];
-        break;
-      case Op::multiply:
-        node[k] = node[s.from[0]] * node[s.from[1]];
-        break;
-      default: {
-        const double values[] = {node[s.from[0]].value, node[s.from[1]].value, node[s.from[2]].value};
-        const double* a[] = {values, values + 1, values + 2};
-        Dual<4> r(apply_to(s.op, a, s.arity));
-        for (std::size_t i = 0; i < s.arity; ++i) {
-          if (s.constant[i]) continue;
-          const double slope = partial(s.op, i, values, r.value);
-          for (std::size_t j = 0; j < 4; ++j)
-            if (const double d = node[s.from[i]].slope[j]; d != 0) r.slope[j] += slope * d;
-        }
-        node[k] = r;
-      }
+      default:
+        node[k] = apply_to(s.op, {&node[s.from[0]], &node[s.from[1]], &node[s.from[2]]}, s.arity, s.constant);
     }
   }
 }
