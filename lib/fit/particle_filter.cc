@@ -97,6 +97,18 @@ class ParticleLikelihood::Cloud {
     }
   }
 
+  // Takes the particles to a row of the series; its values.
+  const double* arrive(std::size_t row) {
+    const SeriesTable& data = filter_.data();
+    const double* const values = data.values().data() + row * filter_.components();
+    if (row == data.first_row(series_)) {
+      begin(values);
+    } else {
+      predict(row, data.time(row - 1), data.time(row));
+    }
+    return values;
+  }
+
   // The log-density of the row given those before; residuals and foretold moments where `told` [3][columns]
   // is not null (residual, mean, deviation).
   T update(const double* value, double time, double* told) {
@@ -261,16 +273,10 @@ std::size_t ParticleLikelihood::operations(int order) const {
 
 void ParticleLikelihood::compute(std::span<const double> parameters, double* value, double* gradient) const {
   const std::size_t k = free().size(), blocks = gradient ? std::max<std::size_t>(1, (k + 3) / 4) : 1;
-  const std::size_t q = components();
   const auto run = [&](auto& cloud, std::size_t series, auto&& each) {
     const std::size_t first = data().first_row(series), last = data().first_row(series + 1);
     for (std::size_t row = first; row < last; ++row) {
-      const double* const y = data().values().data() + row * q;
-      if (row == first) {
-        cloud.begin(y);
-      } else {
-        cloud.predict(row, data().time(row - 1), data().time(row));
-      }
+      const double* const y = cloud.arrive(row);
       each(row, cloud.update(y, data().time(row), nullptr));
       cloud.resample(row);
     }
@@ -302,12 +308,7 @@ void ParticleLikelihood::describe(std::span<const double> parameters, double* re
     cloud.start({parameters.begin(), parameters.end()});
     std::vector<double> told(3 * q);
     for (std::size_t row = data().first_row(series); row < data().first_row(series + 1); ++row) {
-      const double* const y = data().values().data() + row * q;
-      if (row == data().first_row(series)) {
-        cloud.begin(y);
-      } else {
-        cloud.predict(row, data().time(row - 1), data().time(row));
-      }
+      const double* const y = cloud.arrive(row);
       cloud.update(y, data().time(row), told.data());
       cloud.resample(row);
       for (std::size_t c = 0; c < q; ++c) {
@@ -337,12 +338,7 @@ StateEstimates ParticleLikelihood::states(std::span<const double> parameters, st
     std::vector<double> told(3 * q);
     const std::size_t first = data().first_row(series), last = data().first_row(series + 1);
     for (std::size_t row = first; row < last; ++row) {
-      const double* const y = data().values().data() + row * q;
-      if (row == first) {
-        cloud.begin(y);
-      } else {
-        cloud.predict(row, data().time(row - 1), data().time(row));
-      }
+      const double* const y = cloud.arrive(row);
       cloud.update(y, data().time(row), nullptr);
       for (std::size_t i = 0; i < d; ++i) {
         const auto [m, s] = cloud.moments(i);
