@@ -186,9 +186,10 @@ double NoisedBatch::loss(const float* theta, std::size_t used, float* gradient, 
                                                   : denoising(theta, used, gradient, scale);
 }
 
-double NoisedBatch::denoising(const float* theta, std::size_t used, float* gradient, double scale) {
-  const BlockView<const float> out = tape_->forward(theta);
-  const BlockView<float> back = tape_->output_gradient();
+// The weighted mean squares of out - target_, summed over the lanes in use; `back` takes their gradient times
+// scale, and may be `out`.
+double NoisedBatch::squared_errors(BlockView<const float> out, std::size_t used, double scale,
+                                   BlockView<float> back) const {
   const double mean = 1 / static_cast<double>(dimension_);
   double sum = 0;
   for (std::size_t l = 0; l < lanes_; ++l) {
@@ -202,6 +203,11 @@ double NoisedBatch::denoising(const float* theta, std::size_t used, float* gradi
     }
     if (l < used) sum += weight * squares;
   }
+  return sum;
+}
+
+double NoisedBatch::denoising(const float* theta, std::size_t used, float* gradient, double scale) {
+  const double sum = squared_errors(tape_->forward(theta), used, scale, tape_->output_gradient());
   if (gradient) tape_->backward(theta, gradient);
   return sum;
 }
@@ -214,19 +220,7 @@ double NoisedBatch::energy(const float* theta, std::size_t used, float* gradient
   std::fill_n(tape.output_adjoint().data, lanes_, 1.0f);
   const BlockView<float> w = tape.tangent();
   tape.backward(theta, nullptr, w.data, false);
-  const double mean = 1 / static_cast<double>(dimension_);
-  double sum = 0;
-  for (std::size_t l = 0; l < lanes_; ++l) {
-    const double weight = l < used ? weight_[l] * mean : 0;
-    const auto slope = static_cast<float>(2 * weight * scale);
-    double squares = 0;
-    for (std::size_t i = 0; i < dimension_; ++i) {
-      const float error = w.row(i)[l] - target_.row(i)[l];
-      squares += static_cast<double>(error) * static_cast<double>(error);
-      w.row(i)[l] = slope * error;
-    }
-    if (l < used) sum += weight * squares;
-  }
+  const double sum = squared_errors(w, used, scale, w);
   if (!gradient) return sum;
   tape.forward(theta);
   std::fill_n(tape.output_adjoint().data, lanes_, 0.0f);

@@ -56,6 +56,8 @@ class NoisedBatch {
   double loss(const float* theta, std::size_t used, float* gradient, double scale, std::size_t levels = 0);
 
  private:
+  double squared_errors(BlockView<const float> out, std::size_t used, double scale,
+                        BlockView<float> back) const;
   double denoising(const float* theta, std::size_t used, float* gradient, double scale);
   double energy(const float* theta, std::size_t used, float* gradient, double scale);
   double matching(const float* theta, std::size_t used, float* gradient, double scale);
