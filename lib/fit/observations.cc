@@ -4,17 +4,9 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "fit/rows.h"
 
 namespace sde {
-
-namespace {
-
-std::string place(const std::string& series, std::size_t row) {
-  return series.empty() ? fmt::format("row {}", row + 1)
-                        : fmt::format("series \"{}\", row {}", series, row + 1);
-}
-
-}  // namespace
 
 void Observations::add(const std::string& name, std::span<const double> time, std::span<const double> value) {
   const std::size_t dimension = states_.size(), rows = time.size();
@@ -23,17 +15,10 @@ void Observations::add(const std::string& name, std::span<const double> time, st
          dimension);
   const std::size_t start = time_.size();
   for (std::size_t i = 0; i < rows; ++i) {
-    if (!std::isfinite(time[i]))
-      fail(Status::bad_data, "{}: the time is not finite (got {})", place(name, i), time[i]);
-    if (i > 0 && !(time[i] > time[i - 1]))
-      fail(Status::bad_data, "{}: times must increase (got {} after {})", place(name, i), time[i],
-           time[i - 1]);
+    require_row(name, i, time, value.subspan(i * dimension, dimension), states_);
     bool complete = true;
     for (std::size_t d = 0; d < dimension; ++d) {
-      const double x = value[i * dimension + d];
-      if (std::isinf(x))
-        fail(Status::bad_data, "{}: \"{}\" is not finite (got {})", place(name, i), states_[d], x);
-      complete = complete && !std::isnan(x);
+      complete = complete && !std::isnan(value[i * dimension + d]);
     }
     if (!complete) {
       ++missing_rows_;
@@ -122,7 +107,8 @@ std::string Observations::describe(std::size_t observation) const {
   const auto after = std::upper_bound(rows_.begin(), rows_.end(), observation,
                                       [](std::size_t value, const auto& row) { return value < row.first; });
   const auto& [first, row] = *(after - 1);
-  return fmt::format("{} (t = {:.10g})", place(names_[s], row + (observation - first)), time_[observation]);
+  return fmt::format("{} (t = {:.10g})", row_place(names_[s], row + (observation - first)),
+                     time_[observation]);
 }
 
 }  // namespace sde

@@ -4,17 +4,9 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "fit/rows.h"
 
 namespace sde {
-
-namespace {
-
-std::string place(const std::string& series, std::size_t row) {
-  return series.empty() ? fmt::format("row {}", row + 1)
-                        : fmt::format("series \"{}\", row {}", series, row + 1);
-}
-
-}  // namespace
 
 void SeriesTable::add(const std::string& name, std::span<const double> time, std::span<const double> value) {
   const std::size_t width = columns_.size(), n = time.size();
@@ -22,16 +14,9 @@ void SeriesTable::add(const std::string& name, std::span<const double> time, std
     fail(Status::bug, "SeriesTable::add: {} times but {} values of {} columns", n, value.size(), width);
   if (n == 0) return;
   for (std::size_t i = 0; i < n; ++i) {
-    if (!std::isfinite(time[i]))
-      fail(Status::bad_data, "{}: the time is not finite (got {})", place(name, i), time[i]);
-    if (i > 0 && !(time[i] > time[i - 1]))
-      fail(Status::bad_data, "{}: times must increase (got {} after {})", place(name, i), time[i],
-           time[i - 1]);
+    require_row(name, i, time, value.subspan(i * width, width), columns_);
     for (std::size_t c = 0; c < width; ++c) {
-      const double x = value[i * width + c];
-      if (std::isinf(x))
-        fail(Status::bad_data, "{}: \"{}\" is not finite (got {})", place(name, i), columns_[c], x);
-      if (!std::isnan(x)) ++present_;
+      if (!std::isnan(value[i * width + c])) ++present_;
     }
     if (i == 0) continue;
     const double step = time[i] - time[i - 1];
@@ -47,7 +32,7 @@ void SeriesTable::add(const std::string& name, std::span<const double> time, std
 std::string SeriesTable::describe(std::size_t row) const {
   const auto s =
       static_cast<std::size_t>(std::upper_bound(first_.begin(), first_.end(), row) - first_.begin()) - 1;
-  return fmt::format("{} (t = {:.10g})", place(names_[s], row - first_[s]), time_[row]);
+  return fmt::format("{} (t = {:.10g})", row_place(names_[s], row - first_[s]), time_[row]);
 }
 
 }  // namespace sde
