@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "networks.h"
 #include "random/stream.h"
 #include "score/likelihood.h"
 #include "score/network_model.h"
@@ -22,28 +23,6 @@ namespace {
 
 constexpr std::size_t kPoints = 2000, kSteps = 25;
 constexpr double kFrom = 1e-3;
-
-// Three layers of `width`, SiLU, 32 features of time, weights as training starts with them, but for the last
-// layer, which is not zero either.
-std::shared_ptr<const ScoreModel> untrained(std::size_t width) {
-  nn::NetworkOptions o;
-  o.hidden = {width, width, width};
-  o.activation = nn::Activation::silu;
-  o.time_embedding.type = nn::TimeEmbedding::sinusoidal;
-  o.time_embedding.size = 32;
-  nn::Network network(o, 2, 2);
-  AlignedVector<float> theta(network.size());
-  network.initialise(1, theta.data());
-  for (const nn::Parameter& p : network.parameters()) {
-    if (!p.trained || p.deviation > 0) continue;
-    for (std::size_t i = 0; i < p.rows; ++i) {
-      for (std::size_t j = 0; j < p.columns; ++j)
-        theta[p.offset + i * p.stride + j] = 0.01f * static_cast<float>((i + j) % 7) - 0.03f;
-    }
-  }
-  return std::make_shared<NetworkModel>(make_process({}), NetworkMeaning{}, std::move(network),
-                                        std::move(theta), Standardisation{});
-}
 
 double seconds_of(const ScoreModel& model, const Stepper& stepper) {
   const std::size_t D = model.dimension(), blocks = (kPoints + kLikelihoodBlock - 1) / kLikelihoodBlock;

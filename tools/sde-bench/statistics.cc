@@ -4,54 +4,22 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "equations.h"
 #include "io/arrays.h"
 #include "io/ensemble.h"
 #include "solve/ensemble.h"
 #include "solve/multilevel.h"
 #include "suites.h"
+#include "timing.h"
 
 namespace sde::bench {
 namespace {
-
-StateDocument state(const char* name, const char* drift,
-                    std::vector<std::pair<std::string, std::string>> diffusion, const char* initial) {
-  StateDocument s;
-  s.name = name;
-  s.drift = drift;
-  s.diffusion = std::move(diffusion);
-  s.initial.first = initial;
-  return s;
-}
-
-SdeDocument heston() {
-  SdeDocument d;
-  d.noises = {"w1", "w2"};
-  d.states = {
-      state("s", "0.05*s", {{"w1", "sqrt(v)*s"}}, "100"),
-      state("v", "2*(0.04 - v)", {{"w1", "-0.21*sqrt(v)"}, {"w2", "0.2142428528562855*sqrt(v)"}}, "0.04")};
-  d.states[1].domain = {0.0, {}, Boundary::full_truncation};
-  return d;
-}
-
-SdeDocument ou() {
-  SdeDocument d;
-  d.states = {state("x", "2*(0.5 - x)", {{"x", "0.3"}}, "0")};
-  return d;
-}
-
-double seconds_of(const std::function<void()>& run) {
-  const auto start = std::chrono::steady_clock::now();
-  run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // A directory that goes with its files.
 class Scratch {

@@ -1,20 +1,20 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cmath>
-#include <limits>
 
 #include "base/aligned.h"
 #include "base/error.h"
 #include "base/suggest.h"
 #include "brownian/tree_walk.h"
 #include "by_hand.h"
+#include "equations.h"
 #include "expr/program.h"
 #include "random/stream.h"
 #include "simd/target.h"
 #include "solve/ensemble.h"
 #include "solve/stepper.h"
 #include "suites.h"
+#include "timing.h"
 
 namespace sde::bench {
 namespace {
@@ -29,40 +29,6 @@ struct Case {
   BrownianSource brownian = BrownianSource::grid;
   std::uint64_t steps = 1000;
 };
-
-StateDocument state(const char* name, const char* drift,
-                    std::vector<std::pair<std::string, std::string>> diffusion, const char* initial) {
-  StateDocument s;
-  s.name = name;
-  s.drift = drift;
-  s.diffusion = std::move(diffusion);
-  s.initial.first = initial;
-  return s;
-}
-
-// Parameters are written as numbers, as in the hand-written programs that these are compared with.
-SdeDocument ou() {
-  SdeDocument d;
-  d.states = {state("x", "2*(0.5 - x)", {{"x", "0.3"}}, "0")};
-  return d;
-}
-
-SdeDocument gbm() {
-  SdeDocument d;
-  d.states = {state("x", "0.05*x", {{"x", "0.2*x"}}, "1")};
-  return d;
-}
-
-SdeDocument heston() {
-  SdeDocument d;
-  d.parameters = {{"mu", 0.05}, {"kappa", 2.0}, {"theta", 0.04}, {"xi", 0.3}, {"rho", -0.7}};
-  d.noises = {"w1", "w2"};
-  d.states = {state("s", "mu*s", {{"w1", "sqrt(v)*s"}}, "100"),
-              state("v", "kappa*(theta - v)",
-                    {{"w1", "rho*xi*sqrt(v)"}, {"w2", "sqrt(1 - rho^2)*xi*sqrt(v)"}}, "0.04")};
-  d.states[1].domain = {0.0, {}, Boundary::full_truncation};
-  return d;
-}
 
 SdeDocument lorenz() {
   SdeDocument d;
@@ -88,18 +54,7 @@ const Case kCases[] = {
 };
 constexpr double kDt = 1e-3;
 
-double best_seconds(std::int64_t repeats, const std::function<void()>& run) {
-  run();
-  double best = std::numeric_limits<double>::infinity();
-  for (std::int64_t i = 0; i < repeats; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    run();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
-
-Run normals(std::int64_t repeats) {
+Run normals(std::uint64_t repeats) {
   constexpr std::size_t kLanes = 256, kCount = 1 << 20, kPairs = kCount / kLanes / 2;
   AlignedVector<double> out(kCount);
   const Stream stream = make_stream(1, Purpose::test);
@@ -116,7 +71,7 @@ Run normals(std::int64_t repeats) {
           ""};
 }
 
-Run normals_f32(std::int64_t repeats) {
+Run normals_f32(std::uint64_t repeats) {
   constexpr std::size_t kLanes = 1 << 18;
   AlignedVector<float> out(4 * kLanes);
   const std::array<float*, 4> rows = {out.data(), out.data() + kLanes, out.data() + 2 * kLanes,
@@ -135,7 +90,7 @@ struct Limits {
 
 // A chain of multiply-adds on 512 lanes, the best that programs can hope for.
 template <class T>
-double operation_rate(std::int64_t repeats) {
+double operation_rate(std::uint64_t repeats) {
   constexpr std::size_t kLanes = 512, kRuns = 64;
   constexpr int kDegree = 64;
   const expr::Expr x = expr::Expr::symbol("x"), a = expr::Expr::symbol("a");
@@ -154,7 +109,7 @@ double operation_rate(std::int64_t repeats) {
   return static_cast<double>(program.lane_operations() * kLanes * kRuns) / seconds;
 }
 
-Limits measure_limits(std::int64_t repeats) {
+Limits measure_limits(std::uint64_t repeats) {
   constexpr std::size_t kLanes = 512, kRuns = 64;
   Limits limits;
   const Stream stream = make_stream(1, Purpose::test);
@@ -187,7 +142,7 @@ double nodes_a_step(const TimeGrid& grid) {
   return static_cast<double>(walker.nodes()) / static_cast<double>(grid.steps);
 }
 
-Run simulation(const Case& c, std::int64_t repeats, std::uint64_t paths, bool one_thread,
+Run simulation(const Case& c, std::uint64_t repeats, std::uint64_t paths, bool one_thread,
                const Limits& limits) {
   const SdeDocument document = c.document();
   const SdeExpressions equation = parse_document(document);
@@ -259,7 +214,7 @@ Outcome throughput(cli::Context& context, const BenchOptions& asked) {
     if (std::find(known.begin(), known.end(), name) == known.end())
       fail(Status::usage, "unknown case \"{}\"{}", name, suggestion(name, known));
   if (wanted.empty()) wanted = known;
-  const auto repeats = static_cast<std::int64_t>(asked.repeats);
+  const std::uint64_t repeats = asked.repeats;
 
   std::optional<Limits> limits;
   Outcome outcome;

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -17,6 +16,7 @@
 #include "simd/peak.h"
 #include "simd/target.h"
 #include "suites.h"
+#include "timing.h"
 
 namespace sde::bench {
 namespace {
@@ -24,12 +24,6 @@ namespace {
 constexpr std::uint64_t kSteps = 200, kBatch = 512;
 constexpr std::size_t kLanes = nn::kTapeStep;
 const std::size_t kWidths[] = {64, 128, 256};
-
-double seconds_of(const std::function<void()>& run) {
-  const auto start = std::chrono::steady_clock::now();
-  run();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // Operations a second of a short kernel: the best of `repeats` runs of some milliseconds.
 double rate_of(std::uint64_t repeats, double operations, const std::function<void()>& run) {

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 
@@ -12,6 +11,7 @@
 #include "solve/convergence.h"
 #include "solve/ensemble.h"
 #include "suites.h"
+#include "timing.h"
 
 namespace sde::bench {
 namespace {
@@ -42,14 +42,10 @@ double seconds_per_path(const SdeDocument& document, const SdeExpressions& equat
   options.method = at.method;
   options.paths = std::clamp<std::uint64_t>(kTimedSteps / steps, 1024, 65536);
   options.statistics.moments = false;
-  double best = std::numeric_limits<double>::infinity();
-  for (std::uint64_t i = 0; i <= repeats; ++i) {
-    options.seed = i;
-    const auto start = std::chrono::steady_clock::now();
+  const double best = best_seconds(repeats, [&] {
     simulate(solved, initial, grid, options);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (i > 0) best = std::min(best, seconds);  // the first warms up
-  }
+    ++options.seed;
+  });
   return best / static_cast<double>(options.paths);
 }
 
