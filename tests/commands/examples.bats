@@ -158,3 +158,55 @@ with gzip.open("labels.gz", "wb") as f:
   nothing_left
   table_is_shown
 }
+
+@test "heston: the semi-closed price, and errors that halve with the step" {
+  copy heston
+  run -0 make BIN="$SDE_BIN"
+  # Broadie and Kaya (2006) print 6.8061.
+  run -0 awk '$1 == 100 { print $2 }' out/smile.txt
+  assert_output --regexp '^6\.8061'
+  # From 8 steps to 64 each halving takes a third of the error or more; with 128 steps every price is within three
+  # standard errors and the bias left.
+  awk '$2 == 100 && $1 <= 64 { if (n++ && $5 > last * 2 / 3) exit 1; last = $5 }
+       $1 == 128 { m++; if ($5 > 3 * $6 + last / 2 || -$5 > 3 * $6) exit 1 } END { exit n != 5 || m != 5 }' out/runs.txt
+  is_png out/heston.png
+  nothing_left
+  table_is_shown
+}
+
+@test "cir-near-zero: the boundary rules against the exact law" {
+  copy cir-near-zero
+  run -0 make BIN="$SDE_BIN"
+  # Columns: rule, method, steps, error of the mean, its standard error, that of the deviation, that of P(r < 0.001), its error.
+  row() { awk -v rule="$1" -v method="$2" -v steps="$3" '$1 == rule && $2 == method && $3 == steps' out/runs.txt; }
+  # The law itself within 3.5 standard errors; absorbing and reflecting far off on their sides; truncation hardly.
+  row full-truncation exact 1 | awk '{ n++; if ($4 > 3.5*$5 || -$4 > 3.5*$5 || $7 > 3.5*$8 || -$7 > 3.5*$8) exit 1 } END { exit !n }'
+  row reflect euler-maruyama 16 | awk '{ n++; if ($4 < 20*$5) exit 1 } END { exit !n }'
+  row absorb euler-maruyama 16 | awk '{ n++; if (-$4 < 20*$5 || $7 < 0.2) exit 1 } END { exit !n }'
+  row full-truncation euler-maruyama 16 | awk '{ n++; if ($4 > 5*$5 || -$4 > 5*$5) exit 1 } END { exit !n }'
+  row none euler-maruyama 64 | awk '{ n++; if ($9 + 0 < 20) exit 1 } END { exit !n }'
+  # More steps, less error of the mean and of the probability.
+  for rule in reflect absorb; do
+    awk -v rule=$rule '$1 == rule && $2 == "euler-maruyama" { e = $4 < 0 ? -$4 : $4; if (n++ && e > last) exit 1; last = e } END { exit n != 4 }' out/runs.txt
+  done
+  awk '$1 == "full-truncation" && $2 == "euler-maruyama" { if (n++ && $7 > last * 0.75) exit 1; last = $7 } END { exit n != 4 }' out/runs.txt
+  is_png out/cir.png
+  nothing_left
+  table_is_shown
+}
+
+@test "double-well: the exact mean time with the bridge, a level that moved away without" {
+  copy double-well
+  run -0 make BIN="$SDE_BIN"
+  # 2/sigma^2 times the double integral, sigma = 0.5.
+  awk '$5 != 18.4262 && NR > 1 { exit 1 }' out/table.txt
+  awk '{ e = $6 < 0 ? -$6 : $6 } $1 == "heun" && $2 == "bridge" { n++; if (e > 3 * $7) exit 1 } END { exit n != 4 }' out/table.txt
+  awk '{ e = $4 - $8; if (e < 0) e = -e } $2 == "none" { n++; if ($6 < 10 * $7 || $3 < 0.2 && e > 3 * $7) exit 1 } END { exit n != 4 }' out/table.txt
+  # The histogram is that of the exact density: chi-squared per bin over those with a hundred expected and more.
+  awk 'NR == 1 { for (i = 1; i <= NF; ++i) column[$i] = i; next }
+       { e = 40000 * $column["exact"]; o = 40000 * $column["heun_bridge_0.1"]; if (e > 100) { x += (o - e)^2 / e; n++ } }
+       END { print x, n; exit !(n > 30 && x < 1.8 * n) }' out/density.txt
+  is_png out/double-well.png
+  nothing_left
+  table_is_shown
+}
