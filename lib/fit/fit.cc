@@ -221,7 +221,7 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
   result.aicc = n > k + 1 ? result.aic + 2 * k * (k + 1) / (n - k - 1) : kNaN;
   result.bic = k * std::log(n) - 2 * result.loglik;
   add_uncertainty(likelihood, space, y, held, normal_quantile(0.5 + 0.5 * options.confidence), result);
-  add_diagnostics(likelihood, parameters, result);
+  if (options.describe) add_diagnostics(likelihood, parameters, result);
 }
 
 void emit_warnings(const Hooks& hooks, const FitResult& result) {
@@ -299,7 +299,7 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
   result.data = {data.series(),        data.observations(), data.missing_rows(),
                  data.shortest_step(), data.longest_step(), data.common_step()};
   result.columns = data.states();
-  for (std::size_t i = 0; i < result.transitions; ++i) {
+  for (std::size_t i = 0; i < result.transitions && options.describe; ++i) {
     const std::size_t row = data.observation_before(i) + 1;
     result.time.push_back(data.time()[row]);
     for (std::size_t c = 0; c < data.dimension(); ++c) result.observed.push_back(data.column(c)[row]);
@@ -332,7 +332,8 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
     if (end.end != MinimizeResult::End::converged || ran_away(end, space)) return {};
     return space.natural(end.y);
   };
-  if (!hooks.stopped()) add_step_bias(prepared.sde, prepared.density, data, space, parameters, refit, result);
+  if (options.describe && !hooks.stopped())
+    add_step_bias(prepared.sde, prepared.density, data, space, parameters, refit, result);
   emit_warnings(hooks, result);
   return result;
 }
@@ -364,8 +365,10 @@ FitResult fit(const SdeDocument& document, const SeriesTable& data, const FitOpt
     result.data.missing_rows += whole ? 0 : 1;
   }
   result.columns = data.columns();
-  result.time = data.times();
-  result.observed = data.values();
+  if (options.describe) {
+    result.time = data.times();
+    result.observed = data.values();
+  }
   note_ignored(prepared.ignored, result);
   maximise(
       *likelihood, space, prepared.model.sde.parameters, options, hooks,
@@ -373,7 +376,8 @@ FitResult fit(const SdeDocument& document, const SeriesTable& data, const FitOpt
   std::vector<double> parameters;
   for (const auto& [name, value] : result.sde.parameters) parameters.push_back(value);
   result.state_names = prepared.model.sde.states;
-  result.states = likelihood->states(parameters, static_cast<std::size_t>(options.predict));
+  if (options.describe)
+    result.states = likelihood->states(parameters, static_cast<std::size_t>(options.predict));
   emit_warnings(hooks, result);
   return result;
 }

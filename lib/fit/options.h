@@ -93,6 +93,9 @@ struct FitOptions {
   // Rows that states are predicted ahead of the data, from every row on; 0: none. With an observation.
   int predict = 0;
   SimulationOptions simulation;
+  // Not a key: whether the result tells of data, residuals, states and step bias as well. Without: estimates,
+  // their uncertainty and what the likelihood says, for fits whose number is large.
+  bool describe = true;
 
   template <class V>
   void visit(V& v) {

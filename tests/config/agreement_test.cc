@@ -43,7 +43,7 @@ void expect_defaults(const std::string& name, std::initializer_list<const char*>
 }
 
 TEST(Agreement, Defaults) {
-  expect_defaults<FitOptions>("fit", {"compare"});
+  expect_defaults<FitOptions>("fit", {"compare", "bootstrap"});
   expect_defaults<TrainOptions>("train");
   expect_defaults<SampleOptions>("sample");
   expect_defaults<LikelihoodOptions>(

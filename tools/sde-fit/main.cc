@@ -56,6 +56,7 @@ cli::ToolInfo describe() {
       {"sde-fit @cir rates.csv --density euler --fix theta=0.05 -o fit.json",
        "the Euler density, one parameter held"},
       {"sde-fit @cir rates.csv --compare euler,kessler,exact", "what the choice of the density does"},
+      {"sde-fit @cir rates.csv --bootstrap 200", "bias and intervals from data sets drawn from the fit"},
       {"sde-fit @cir rates.csv --plot fit.png", "data with one-step predictions, residuals"},
       {"sde-fit @ou noisy.csv --set 'observation={\"noise\": {\"x\": \"eta\"}, \"parameters\": {\"eta\": "
        "0.1}}'",
@@ -73,6 +74,9 @@ cli::ToolInfo describe() {
            "transition density of the likelihood, or the filter of an observation")
       .default_text("auto");
   o.list("compare", "/compare", "densities to fit by as well, for a table").value_name("LIST");
+  o.integer("bootstrap", "/bootstrap", "data sets to draw from the fit and fit again")
+      .value_name("N")
+      .default_text("0");
   o.list("estimate", "/estimate", "parameters to estimate; the others keep their values").value_name("LIST");
   o.assignment("fix", "/fix", "hold a parameter at a value").value_name("NAME=VALUE");
   o.assignment("param", "/sde/parameters", "starting value of a parameter, in place of the document's")
@@ -187,14 +191,23 @@ int estimate(cli::Context& context, const config::FoundSde& found, const FitConf
     compared.push_back(std::move(one));
   }
 
+  BootstrapResult replicas;
+  if (options.bootstrap > 0) {
+    context.phase("bootstrap", "refits");
+    replicas = bootstrap(result, data, options.fit, options.bootstrap, context.hooks());
+    if (replicas.interrupted) context.check_stopped();
+  }
+
   config::Summary summary = fit_summary(result, options, seconds);
   add_comparison(compared, summary);
+  if (options.bootstrap > 0) add_bootstrap(replicas, options.fit.confidence, summary);
   const cli::Output& output = context.output();
   if (output.given() && output.form == io::OutputForm::hdf5)
-    write_fit(output.path, result, summary, context.provenance(), output.options());
+    write_fit(output.path, result, replicas, summary, context.provenance(), output.options());
   if (!context.plot().empty()) cli::draw(fit_figure(result), context.plot(), output.force);
-  const std::string text =
-      fit_text(result, options, seconds) + (compared.empty() ? "" : comparison_text(compared));
+  const std::string text = fit_text(result, options, seconds) +
+                           (compared.empty() ? "" : comparison_text(compared)) +
+                           (options.bootstrap > 0 ? bootstrap_text(replicas, options.fit.confidence) : "");
   return context.finish(summary, text, result.converged ? Status::success : Status::negative);
 }
 

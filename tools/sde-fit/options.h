@@ -17,6 +17,8 @@ struct FitConfig {
   FitOptions fit;
   // Densities to fit by as well, for the table that compares them.
   std::vector<std::string> compare;
+  // Data sets drawn from the fit and fitted in their turn; 0: none.
+  int bootstrap = 0;
   io::DatasetOptions data;
 
   template <class V>
@@ -26,6 +28,7 @@ struct FitConfig {
     v("sde", sde);
     fit.visit(v);
     v("compare", compare);
+    v("bootstrap", bootstrap);
     v("data", data);
   }
 };

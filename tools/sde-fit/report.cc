@@ -193,24 +193,29 @@ std::string comparison_text(const std::vector<Compared>& compared) {
     rows.back().insert(rows.back().end(),
                        {fmt::format("{:.4f}", c.result.loglik), c.result.converged ? "" : "NOT CONVERGED"});
   }
+  return "\nby other densities\n" + aligned(rows) + refused;
+}
+
+std::string aligned(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> width;
   for (const auto& row : rows)
     for (std::size_t k = 0; k < row.size(); ++k) {
       if (k == width.size()) width.push_back(0);
       width[k] = std::max(width[k], row[k].size());
     }
-  std::string out = "\nby other densities\n";
+  std::string out;
   for (const auto& row : rows) {
     if (row.empty()) continue;
     std::string line = fmt::format("  {:<{}}", row[0], width[0]);
     for (std::size_t k = 1; k < row.size(); ++k) line += fmt::format("  {:>{}}", row[k], width[k]);
     out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
-  return out + refused;
+  return out;
 }
 
-void write_fit(const std::string& path, const FitResult& result, const config::Summary& summary,
-               const io::Provenance& provenance, const io::OutputOptions& options) {
+void write_fit(const std::string& path, const FitResult& result, const BootstrapResult& replicas,
+               const config::Summary& summary, const io::Provenance& provenance,
+               const io::OutputOptions& options) {
   io::Writer w(path, "model", options);
   io::write_provenance(w, provenance);
   w.attribute("/", "columns", result.columns);
@@ -257,6 +262,7 @@ void write_fit(const std::string& path, const FitResult& result, const config::S
       w.write("/fit/predictions/deviation", states.predicted_deviation, shape, {"row", "dim"});
     }
   }
+  if (replicas.replicas > 0) write_bootstrap(replicas, w);
   w.finish();
 }
 

@@ -6,9 +6,11 @@
 
 #include "cli/plot.h"
 #include "config/summary.h"
+#include "fit/bootstrap.h"
 #include "fit/fit.h"
 #include "fit/observations.h"
 #include "io/file.h"
+#include "io/hdf5.h"
 #include "io/provenance.h"
 #include "options.h"
 
@@ -30,9 +32,21 @@ void add_comparison(const std::vector<Compared>& compared, config::Summary& summ
 // A row a density: estimates with their standard errors, log-likelihood.
 std::string comparison_text(const std::vector<Compared>& compared);
 
-// kind=model: the summary as /model/config_json; /fit holds the numbers of the table and of every transition.
-void write_fit(const std::string& path, const FitResult& result, const config::Summary& summary,
-               const io::Provenance& provenance, const io::OutputOptions& options);
+// Under /bootstrap, and as a table.
+void add_bootstrap(const BootstrapResult& result, double confidence, config::Summary& summary);
+std::string bootstrap_text(const BootstrapResult& result, double confidence);
+// /fit/bootstrap: every refit.
+void write_bootstrap(const BootstrapResult& result, io::Writer& writer);
+
+// Rows as lines with two spaces between columns as wide as what stands in them: the first to the left, the
+// others to the right. A row without cells is left out.
+std::string aligned(const std::vector<std::vector<std::string>>& rows);
+
+// kind=model: the summary as /model/config_json; /fit holds the numbers of the table and of every transition,
+// and of `replicas` where there are some.
+void write_fit(const std::string& path, const FitResult& result, const BootstrapResult& replicas,
+               const config::Summary& summary, const io::Provenance& provenance,
+               const io::OutputOptions& options);
 
 // Data with one-step predictions, and the residuals against the normal law, uniform law and independence.
 cli::Figure fit_figure(const FitResult& result);

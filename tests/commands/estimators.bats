@@ -1,0 +1,30 @@
+# sde-fit beyond the likelihood: simulate-and-refit, other estimators, candidate models.
+bats_require_minimum_version 1.5.0
+setup() {
+  load helpers
+  common_setup
+  write_ou
+  sde-simulate ou.json -N 1 --seed 4 --end 40 --save 401 --steps 4000 --format csv -o data.csv -q
+}
+
+@test "bootstrap: summary, JSON, file, same for any number of threads" {
+  run -0 --separate-stderr sde-fit ou.json data.csv --bootstrap 40
+  [[ $output == *'bootstrap: 40 data sets drawn by the transition law and fitted'* ]]
+  [[ $output == *'95 % percentiles'* ]]
+  sde-fit ou.json data.csv --bootstrap 40 --seed 3 --json -j 1 2>/dev/null >one.json
+  sde-fit ou.json data.csv --bootstrap 40 --seed 3 --json -j 2 2>/dev/null >two.json
+  cmp <(jq .bootstrap one.json) <(jq .bootstrap two.json)
+  json '.bootstrap | .replicas == 40 and .failed == 0 and .method == "exact"' one.json
+  # Bootstrap and information agree on the standard error of sigma; the rate is biased upwards.
+  json '.bootstrap.estimates.sigma.se / .estimates.sigma.se | . > 0.7 and . < 1.4' one.json
+  json '.bootstrap.estimates.sigma | .ci[0] < .ci[1] and .coverage > 0.8 and .coverage_stderr < 0.07' one.json
+  sde-fit ou.json data.csv --bootstrap 40 --seed 3 -o fit.h5 -q 2>/dev/null
+  h5dump -d /fit/bootstrap/estimate fit.h5 | grep -q '( 40, 3 )'
+}
+
+@test "bootstrap: wants two replicas, and none is none" {
+  run -2 sde-fit ou.json data.csv --bootstrap 1
+  [[ $output == *'/bootstrap: must be >= 2, or 0 for none (got 1)'* ]]
+  sde-fit ou.json data.csv --bootstrap 0 --json 2>/dev/null >fit.json
+  json 'has("bootstrap") | not' fit.json
+}
