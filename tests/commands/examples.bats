@@ -210,3 +210,32 @@ with gzip.open("labels.gz", "wb") as f:
   nothing_left
   table_is_shown
 }
+
+@test "lorenz: balances that hold for any noise, and the exponent without" {
+  copy lorenz
+  run -0 make BIN="$SDE_BIN"
+  # sigma, then mean and standard error of z, the three balances and the exponent.
+  awk 'NR > 1 { n++; for (i = 4; i <= 8; i += 2) if ($i > 3 * $(i+1) || -$i > 3 * $(i+1)) exit 1 } END { exit n != 4 }' out/table.txt
+  awk '$1 == "0" { d = $10 - 0.9056; if (d > 3 * $11 || -d > 3 * $11 || $11 > 0.002) exit 1; n++ } END { exit n != 1 }' out/table.txt
+  awk 'NR > 2 { if ($10 > last) exit 1 } { last = $10 }' out/table.txt
+  # Noise that is there: paths from one point with one Brownian motion lie apart from the first step on.
+  run -1 cmp <(sed -n 2,3p out/path-0.csv) <(sed -n 2,3p out/path-2.csv)
+  is_png out/lorenz.png
+  nothing_left
+  table_is_shown
+}
+
+@test "wind-tunnel: orders of solvers, and the variance of gusts" {
+  copy wind-tunnel
+  run -0 make BIN="$SDE_BIN"
+  # x(10) = 1.26164502; Heun with step 1 is off by 2.31e-2, and so is Euler with step 0.1.
+  run -0 awk '$1 == "heun" && $2 == 1 || $1 == "euler" && $2 == 0.1 { print $6 }' out/table.txt
+  assert_output $'2.31e-02\n2.31e-02'
+  awk '$1 == "rk4" && $2 == 0.1 { d = $5 - 1.2616450; n++; if (d > 2e-7 || -d > 2e-7) exit 1 } END { exit n != 1 }' out/table.txt
+  # Means off by Euler-Maruyama's error for step 0.01 at the most, variances within three standard errors.
+  awk '$1 ~ /^0\./ && NF == 8 { n++; m = $3 - $4; v = $6 - $7; if (m > 0.0036 + 3 * $5 || -m > 3 * $5 || v > 3 * $8 || -v > 3 * $8) exit 1 } END { exit n != 9 }' out/table.txt
+  assert_equal "$(wc -l <out/sde-0.5.csv)" 10101
+  is_png out/wind-tunnel.png
+  nothing_left
+  table_is_shown
+}
