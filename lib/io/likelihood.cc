@@ -77,6 +77,22 @@ void LikelihoodWriter::transitions(std::span<const double> value, std::span<cons
   impl_->hdf5->write("/loglik/first_transition", first, {first.size()}, {"datum"});
 }
 
+void LikelihoodWriter::bound(std::span<const double> importance, std::span<const double> time,
+                             std::span<const double> term, std::span<const double> standard_error) {
+  if (importance.size() != impl_->n || term.size() != time.size() || standard_error.size() != time.size()) {
+    fail(Status::bug, "{}: {} weighted values and {} terms do not fit {} data and {} times", impl_->name(),
+         importance.size(), term.size(), impl_->n, time.size());
+  }
+  if (!impl_->hdf5) return;
+  Writer& w = *impl_->hdf5;
+  w.write("/loglik/importance_weighted", importance, {importance.size()}, {"datum"});
+  w.attribute("/loglik/importance_weighted", "unit", "nat");
+  w.write("/bound/time", time, {time.size()}, {"level"});
+  w.write("/bound/term", term, {term.size()}, {"level"});
+  w.write("/bound/stderr", standard_error, {term.size()}, {"level"});
+  for (const char* name : {"/bound/term", "/bound/stderr"}) w.attribute(name, "unit", "nat");
+}
+
 void LikelihoodWriter::shard(const Shard& shard, const LikelihoodShard& made) {
   if (!impl_->hdf5) fail(Status::bug, "{}: a shard is HDF5", impl_->name());
   Writer& writer = *impl_->hdf5;

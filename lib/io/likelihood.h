@@ -37,6 +37,10 @@ class LikelihoodWriter {
   // Parts that a datum's value is the sum of, as the transitions of a series: /loglik/transition, and where
   // those of each datum begin, /loglik/first_transition [n + 1]. Not in CSV.
   void transitions(std::span<const double> value, std::span<const std::uint64_t> first);
+  // Of a variational bound: the importance-weighted value of each datum, /loglik/importance_weighted [n]; and
+  // its terms L_0, L_1, ... in nats with the times of their levels, /bound/{term,stderr,time}. Not in CSV.
+  void bound(std::span<const double> importance, std::span<const double> time, std::span<const double> term,
+             std::span<const double> standard_error);
   // Marks the file as a shard, with what the summary of the whole needs. HDF5 only.
   void shard(const Shard& shard, const LikelihoodShard& made);
   void attribute(const std::string& name,

@@ -211,14 +211,8 @@ double later_cutoff(const NoiseProcess& process, double eps) {
   return std::min(process.signal(eps) < 1 ? std::max(2 * eps, doubled) : std::max(doubled, 1.001 * eps), 0.5);
 }
 
-LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::vector<double>& data,
-                            std::size_t n, const LikelihoodOptions& options,
-                            const std::function<void(const LikelihoodBlock&)>& sink, const Hooks& hooks,
-                            std::optional<LikelihoodPart> part) {
-  const std::uint64_t begin = part ? part->first : 0, end = part ? part->first + part->count : n;
-  if (begin % kLeafPaths || end > n)
-    fail(Status::bug, "data {} to {} of {} are not whole leaves", begin, end, n);
-  const std::size_t D = model->dimension();
+void check_data(const ScoreModel& model, const std::vector<double>& data, std::size_t n) {
+  const std::size_t D = model.dimension();
   if (n < 1) fail(Status::bad_data, "there are no data");
   if (data.size() != n * D) {
     fail(Status::bad_data, "the model has dimension {} and the data {}", D, data.size() / n);
@@ -231,7 +225,7 @@ LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::
   }
   // Networks and products of states are in single precision; squares of states must stay within range.
   for (std::size_t i = 0; i < data.size(); ++i) {
-    const Standardisation& standard = model->standardisation();
+    const Standardisation& standard = model.standardisation();
     const std::size_t c = i % D;
     const double z = standard.identity() ? data[i] : (data[i] - standard.mean[c]) / standard.deviation[c];
     if (std::fabs(z) > 1e18) {
@@ -240,6 +234,17 @@ LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::
            i / D + 1, c + 1, z, data[i]);
     }
   }
+}
+
+LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::vector<double>& data,
+                            std::size_t n, const LikelihoodOptions& options,
+                            const std::function<void(const LikelihoodBlock&)>& sink, const Hooks& hooks,
+                            std::optional<LikelihoodPart> part) {
+  const std::uint64_t begin = part ? part->first : 0, end = part ? part->first + part->count : n;
+  if (begin % kLeafPaths || end > n)
+    fail(Status::bug, "data {} to {} of {} are not whole leaves", begin, end, n);
+  const std::size_t D = model->dimension();
+  check_data(*model, data, n);
   const Solve solve{options.rtol, options.atol, options.eps.value_or(model->process().likelihood_cutoff())};
   if (!(solve.rtol > 0)) fail(Status::usage, "/rtol: must be > 0 (got {})", solve.rtol);
   if (!(solve.atol > 0)) fail(Status::usage, "/atol: must be > 0 (got {})", solve.atol);

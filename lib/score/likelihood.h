@@ -88,6 +88,10 @@ struct LikelihoodPart {
   std::uint64_t first = 0, count = 0;
 };
 
+// Throws Error(Status::bad_data) for data [n][D] that are none, not finite, too far from the model's for its
+// arithmetic, or of another dimension.
+void check_data(const ScoreModel& model, const std::vector<double>& data, std::size_t n);
+
 // data is [n][D] in the data's units; values are of `part`, where given, and the error budget of all. Blocks
 // go to `sink` in order, one call at a time. A value depends on the datum, its number (probes) and the
 // options alone. Throws Error(Status::bad_data) for data that are not finite or have another dimension than

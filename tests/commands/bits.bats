@@ -78,3 +78,64 @@ else:
 ' $divergence.h5
   done
 }
+
+@test "the variational bound is that of its closed form, and bits are of dequantised data" {
+  cat >chain.json <<'END'
+{ "process": {"type": "ddpm", "levels": 200},
+  "score": {"type": "gaussian", "mean": [1, -2], "covariance": [[0.5, 0], [0, 0.5]]} }
+END
+  sde-sample chain.json --sampler exact -N 300 -o data.h5
+  sde-likelihood chain.json data.h5 --method elbo --trajectories 40 --step-variance posterior --json -o elbo.h5 >elbo.json
+  sde-likelihood chain.json data.h5 --json >flow.json
+  python '
+import json, h5py, numpy as np
+r, flow = json.load(open("elbo.json")), json.load(open("flow.json"))
+b = r["bound"]
+raw = h5py.File("data.h5")["samples/x"][:]
+x = raw - [1, -2]
+n, N, V = len(x), 200, 0.5
+beta = np.linspace(0.1 / N, 20 / N, N)
+keep = np.concatenate([[1], np.cumprod(1 - beta)])   # squared signal of the levels
+terms = []
+for i in range(N + 1):
+    if i == N:   # divergence between the last level and the prior
+        v = 1 - keep[N]
+        terms.append((0.5 * (v - 1 - np.log(v)) * 2 + 0.5 * keep[N] * (raw**2).sum(1)).mean())
+        continue
+    ks, kt = keep[i], keep[i + 1]
+    gain = np.sqrt(kt) * V / (kt * V + 1 - kt)
+    miss = ((1 - gain * np.sqrt(kt))**2 * x**2 + gain**2 * (1 - kt)).sum(1)
+    if i == 0:
+        terms.append((np.log(2 * np.pi * beta[0]) + miss * 0.5 / beta[0]).mean())
+    else:   # half the fall of the signal-to-noise ratio times the squared miss
+        terms.append((0.5 * (ks / (1 - ks) - kt / (1 - kt)) * miss).mean())
+t, e = np.array(b["terms"]), np.array(b["terms_stderr"])
+z = (t - terms)[:N] / e[:N]
+assert abs(z).max() < 4.5 and 0.4 < z.std() < 1.7, (abs(z).max(), z.std())
+assert abs(t[N] - terms[N]) < 1e-12 and e[N] == 0, (t[N], terms[N], e[N])
+assert abs(-t.sum() - r["mean"]) < 1e-9 and b["L_0"] == t[0] and b["L_T"] == t[N]
+assert abs(b["L_between"] - t[1:N].sum()) < 1e-9
+assert r["mean"] < b["importance_weighted"] < flow["mean"], (r["mean"], b["importance_weighted"], flow["mean"])
+f = h5py.File("elbo.h5")
+assert np.allclose(f["bound/term"][:], t) and len(f["loglik/importance_weighted"]) == n
+assert abs(f["loglik/value"][:].mean() - r["mean"]) < 1e-9 and (f["loglik/stderr"][:] > 0).all()
+assert (f["loglik/nfe"][:] == 200 * 40).all() and r["nfe_mean"] == 8000
+'
+  sde-likelihood normal.json counts.csv --bits-per-dim --draws 50 --method elbo --steps 400 --json >bits.json
+  sde-likelihood normal.json counts.csv --bits-per-dim --draws 50 --json >plain.json
+  python '
+import json
+b, f = json.load(open("bits.json")), json.load(open("plain.json"))
+assert b["dequantisation"] == {**f["dequantisation"], "bits_per_dim_importance": b["dequantisation"]["bits_per_dim_importance"]}
+assert f["bits_per_dim"] - 0.1 < b["bits_per_dim"] < f["bits_per_dim"] + 0.3, (b["bits_per_dim"], f["bits_per_dim"])
+assert abs(b["bound"]["bits_per_dim_importance_weighted"] - f["bits_per_dim"]) < 0.05
+'
+  fails_with 2 sde-likelihood normal.json counts.csv --method elbo --rtol 1e-3
+  assert_output --partial "is for --method flow"
+  fails_with 2 sde-likelihood normal.json counts.csv --trajectories 3
+  assert_output --partial "is for --method elbo"
+  fails_with 2 sde-likelihood chain.json data.h5 --method elbo --steps 100
+  assert_output --partial "the process has 200 levels"
+  fails_with 2 sde-likelihood chain.json data.h5 --method elbo --shard 0/2 -o part.h5
+  assert_output --partial "leave out --shard"
+}

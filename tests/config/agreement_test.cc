@@ -46,8 +46,8 @@ TEST(Agreement, Defaults) {
   expect_defaults<FitOptions>("fit", {"compare", "bootstrap"});
   expect_defaults<TrainOptions>("train");
   expect_defaults<SampleOptions>("sample");
-  expect_defaults<LikelihoodOptions>(
-      "likelihood", {"density", "crps", "crps_steps", "bits_per_dim", "dequantisation_draws"});
+  expect_defaults<LikelihoodOptions>("likelihood", {"density", "crps", "crps_steps", "bits_per_dim",
+                                                    "dequantisation_draws", "method", "bound"});
 }
 
 std::vector<std::string> sorted(std::vector<std::string> names) {

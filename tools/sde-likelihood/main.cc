@@ -26,6 +26,8 @@ cli::ToolInfo describe() {
       {"sde-likelihood model.h5 data.csv -o loglik.csv", "one value a row, for instance to find outliers"},
       {"sde-likelihood model.h5 data.h5 --divergence hutchinson --probes 16",
        "random probes, for many dimensions"},
+      {"sde-likelihood model.h5 data.h5 --method elbo --trajectories 16",
+       "the variational bound, term by term, and its importance-weighted form"},
       {"sde-likelihood model.h5 data.h5 --shard 3/10 -o part3.h5",
        "one of ten jobs; sde-likelihood --merge part*.h5 -o loglik.h5 joins them"},
       {"sde-likelihood fit.json rates.csv --dt 0.0833", "a fitted SDE on a time series"},
@@ -37,6 +39,20 @@ cli::ToolInfo describe() {
   info.model_kinds = {config::DocumentKind::score, config::DocumentKind::sde};
   info.shards = true;
   cli::Options& o = info.options;
+  std::vector<std::string> methods, variances;
+  for (const auto& [name, value] : enum_names(LikelihoodMethod{})) methods.emplace_back(name);
+  for (const auto& [name, value] : enum_names(StepVariance{})) variances.emplace_back(name);
+  o.choice("method", "/method", methods,
+           "score models: along the probability flow, or a lower bound by the chain of ancestral sampling")
+      .default_text("flow");
+  o.integer("steps", "/bound/steps", "elbo: steps of the chain")
+      .value_name("N")
+      .default_text("the levels of the process, else 1000");
+  o.integer("trajectories", "/bound/trajectories", "elbo: noised trajectories of each datum")
+      .value_name("N")
+      .default_text("4");
+  o.choice("step-variance", "/bound/variance", variances, "elbo: the variance of a step of the chain")
+      .default_text("forward");
   o.choice("divergence", "/divergence", {"exact", "hutchinson", "hutch++"},
            "score models: the trace of the flow's Jacobian")
       .default_text("exact");

@@ -7,13 +7,26 @@
 #include "cli/tool.h"
 #include "io/dataset.h"
 #include "io/shard.h"
+#include "score/bound.h"
 #include "score/likelihood.h"
 
 namespace sde {
 
+// How the log-likelihood of a datum under a score model is found.
+enum class LikelihoodMethod {
+  flow,  // along the probability flow: exact but for the error budget
+  elbo,  // a lower bound, by the chain that ancestral sampling walks
+};
+constexpr auto enum_names(LikelihoodMethod) {
+  using enum LikelihoodMethod;
+  return std::array{std::pair{"flow", flow}, std::pair{"elbo", elbo}};
+}
+
 // schemas/likelihood.schema.json
 struct LikelihoodConfig {
   LikelihoodOptions flow;
+  LikelihoodMethod method = LikelihoodMethod::flow;
+  BoundOptions bound;  // of method elbo
   // Score models and quantised data: bits a dimension, after uniform noise has filled the gaps.
   bool bits_per_dim = false;
   std::optional<double> quantisation;      // step of the data's lattice; absent: found in the data
@@ -27,6 +40,8 @@ struct LikelihoodConfig {
   template <class V>
   void visit(V& v) {
     flow.visit(v);
+    v("method", method);
+    v("bound", bound);
     v("bits_per_dim", bits_per_dim);
     v("quantisation", quantisation);
     v("dequantisation_draws", dequantisation_draws);
@@ -59,7 +74,15 @@ struct LikelihoodReport {
   std::string choice;  // of the divergence, or of the density
   io::Shard shard;
   std::optional<double> bits_per_dim;
+  std::optional<BoundResult> bound;  // of method elbo
 };
+
+// Method elbo: fills the report's values, its bound and the summary; false where it was stopped.
+bool find_bound(cli::Context& context, const LikelihoodConfig& options,
+                const std::shared_ptr<const ScoreModel>& model, const std::vector<double>& rows,
+                std::size_t n, LikelihoodReport& report, config::Summary& summary);
+// Refuses what method elbo has no use for, or what belongs to it alone.
+void check_method(const cli::Context& context, const LikelihoodConfig& options);
 // Sums over series, which have no leaves: mean and standard error, and the total.
 double sum_up_series(cli::Context& context, LikelihoodReport& report);
 // The keys of the summary that are the SDE's alone.

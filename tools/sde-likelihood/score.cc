@@ -71,7 +71,7 @@ void summarise_bits(const LikelihoodConfig& options, const Lattice& lattice, std
   summary.set("/dequantisation/step", lattice.step).set("/dequantisation/levels", lattice.levels);
   summary.set("/dequantisation/draws", draws);
   summary.set("/dequantisation/jacobian_bits", 0.0 - std::log2(lattice.step));
-  report.note = fmt::format(
+  report.note += fmt::format(
       "{:.4f} +- {:.4f} bits per dimension: {:.4f} of the density and {:.4f} of the step {:.6g} ({} "
       "levels, uniform noise, {} draw{})\n",
       *report.bits_per_dim, moments.stderr_of_mean() / unit, -moments.mean / unit,
@@ -81,6 +81,14 @@ void summarise_bits(const LikelihoodConfig& options, const Lattice& lattice, std
     summary.set("/dequantisation/bits_per_dim_importance", bound);
     report.note += fmt::format("{:.4f} by the log of the mean density over draws, a tighter bound\n", bound);
   }
+  if (!report.bound) return;
+  Moments weighted;
+  for (const double v : report.bound->importance) {
+    if (std::isfinite(v)) weighted = merged(weighted, {1, v, 0});
+  }
+  const double bound = bits_per_dimension(weighted.mean, D, lattice.step);
+  summary.set("/bound/bits_per_dim_importance_weighted", bound);
+  report.note += fmt::format("{:.4f} bits per dimension by the importance weights\n", bound);
 }
 
 }  // namespace
@@ -92,6 +100,7 @@ int run_score(cli::Context& context) {
     if (context.values().has(name))
       fail(Status::usage, "--{}: is for SDEs, and the model is a score model; leave it out", name);
   }
+  check_method(context, options);
   if (context.values().has("probes") && options.flow.divergence == Divergence::exact) {
     fail(Status::usage, "--probes: is for --divergence hutchinson and hutch++; the exact trace needs none");
   }
@@ -143,15 +152,21 @@ int run_score(cli::Context& context) {
                         context.threads() * (found.model->workspace_bytes(kLikelihoodBlock) +
                                              8.0 * 20 * static_cast<double>(kLikelihoodBlock * (D + 1)));
     plan.output_bytes = store ? 24.0 * static_cast<double>(shard.rows) + 20e3 : 0;
-    plan.more = {{"model", fmt::format("{}, {} dimensions", found.name, D)},
-                 {"steps", "adaptive, chosen for every datum"}};
+    plan.more = {
+        {"model", fmt::format("{}, {} dimensions", found.name, D)},
+        {"steps", options.method == LikelihoodMethod::elbo
+                      ? fmt::format("{}, {} trajectories a datum", bound_steps(*found.model, options.bound),
+                                    options.bound.trajectories)
+                      : "adaptive, chosen for every datum"}};
     return context.print_plan(plan);
   }
 
   LikelihoodReport report;
   report.model = found.name;
   report.unit = "data";
-  report.choice = options.flow.divergence == Divergence::exact        ? "exact"
+  const bool bounded = options.method == LikelihoodMethod::elbo;
+  report.choice = bounded                                             ? "elbo"
+                  : options.flow.divergence == Divergence::exact      ? "exact"
                   : options.flow.divergence == Divergence::hutchinson ? "hutchinson"
                                                                       : "hutch++";
   report.shard = shard;
@@ -161,10 +176,15 @@ int run_score(cli::Context& context) {
                                  block.standard_error.end());
     report.nfe.insert(report.nfe.end(), block.nfe.begin(), block.nfe.end());
   };
-  context.phase("integrating the flow", "data");
+  context.phase(bounded ? "walking the chain" : "integrating the flow", "data");
   const auto started = std::chrono::steady_clock::now();
+  config::Summary summary;
   try {
-    report.result = config::locate(context.config(), "", [&] {
+    report.result = config::locate(context.config(), "", [&]() -> LikelihoodResult {
+      if (bounded) {
+        find_bound(context, options, found.model, rows, count, report, summary);
+        return report.result;
+      }
       return likelihood(found.model, rows, count, options.flow, sink, context.hooks(),
                         LikelihoodPart{shard.first, shard.rows});
     });
@@ -179,8 +199,8 @@ int run_score(cli::Context& context) {
         fmt::format("{} of {} values are not finite and not in the mean; the flow could not be solved there",
                     report.result.non_finite, shard.rows));
   }
-  config::Summary summary;
-  summary.set("/divergence", report.choice);
+  if (!bounded) summary.set("/divergence", report.choice);
+  summary.set("/method", bounded ? "elbo" : "flow");
   if (options.bits_per_dim) summarise_bits(options, lattice, D, report, summary);
   return finish(context, report, summary);
 }
@@ -203,6 +223,12 @@ int finish(cli::Context& context, const LikelihoodReport& report, config::Summar
                                 context.provenance(), context.output().options());
     writer.write(0, report.value, report.standard_error, report.nfe);
     if (!report.first_transition.empty()) writer.transitions(report.transition, report.first_transition);
+    if (report.bound) {
+      std::vector<double> value, error;
+      for (const BoundTerm& term : report.bound->terms)
+        value.push_back(term.value), error.push_back(term.error);
+      writer.bound(report.bound->importance, report.bound->times, value, error);
+    }
     if (context.sharded())
       writer.shard(report.shard,
                    {report.model, report.unit, report.choice, r.budget.ode, r.budget.cutoff, r.budget.prior});
