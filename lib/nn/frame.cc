@@ -404,7 +404,7 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, std:
   const Parameter& weight = net_->parameters_[layer.weight];
   transpose(value(layer.in[0]), weight.columns, L, L, transposed_, weight.stride);
   multiply({.m = rows,
-            .n = weight.stride,
+            .n = round_up_lanes(weight.columns),
             .k = L,
             .a = d,
             .a_row = L,

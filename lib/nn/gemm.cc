@@ -77,8 +77,12 @@ HWY_INLINE void tile(const Product<T>& p, size_t row, size_t column) {
   }
 }
 
+// Sums are cut into parts whose panel of B takes half of a first-level cache of 48 KB: it then stays there
+// while the rows of A pass by. C keeps the sums meanwhile, so that they are the same chains.
+constexpr size_t kPanelBytes = 24 * 1024;
+
 template <int V, bool kUnitColumns, class T>
-HWY_INLINE void column_panel(const Product<T>& p, size_t column) {
+HWY_INLINE void rows_of_panel(const Product<T>& p, size_t column) {
   constexpr int R = rows_of(V);
   size_t row = 0;
   for (; row + R <= p.m; row += R) tile<R, V, kUnitColumns>(p, row, column);
@@ -90,6 +94,22 @@ HWY_INLINE void column_panel(const Product<T>& p, size_t column) {
   }
   if (row + 2 <= p.m) tile<2, V, kUnitColumns>(p, row, column), row += 2;
   if (row < p.m) tile<1, V, kUnitColumns>(p, row, column);
+}
+
+template <int V, bool kUnitColumns, class T>
+HWY_INLINE void column_panel(const Product<T>& p, size_t column) {
+  const size_t most = kPanelBytes / (V * hn::Lanes(hn::ScalableTag<T>()) * sizeof(T));
+  if (p.k <= most + most / 4) return rows_of_panel<V, kUnitColumns>(p, column);
+  const size_t parts = (p.k + most - 1) / most, size = (p.k + parts - 1) / parts;
+  Product<T> part = p;
+  for (size_t from = 0; from < p.k; from += size) {
+    part.k = p.k - from < size ? p.k - from : size;
+    part.a = p.a + from * p.a_col;
+    part.b = p.b + from * p.ldb;
+    rows_of_panel<V, kUnitColumns>(part, column);
+    part.row_start = nullptr;
+    part.accumulate = true;
+  }
 }
 
 template <bool kUnitColumns, class T>

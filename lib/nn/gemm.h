@@ -9,7 +9,16 @@
 
 #include <cstddef>
 
+#include "base/block.h"
+
 namespace sde::nn {
+
+// A distance for rows of `columns` numbers. Rows that are a multiple of 512 bytes apart would lie in few sets
+// of a first-level cache, and products that go down a column would drive out their own operands.
+constexpr std::size_t spread_stride(std::size_t columns) {
+  const std::size_t n = round_up_lanes(columns);
+  return n % 128 == 0 ? n + kLaneQuantum : n;
+}
 
 // C (m x n) = start + A (m x k) B (k x n).
 // A is read element by element: A(r, l) = a[r * a_row + l * a_col]; one of the two strides is 1.

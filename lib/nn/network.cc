@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "nn/gemm.h"
 #include "random/stream.h"
 
 namespace sde::nn {
@@ -18,7 +19,7 @@ std::size_t Network::add_value(std::size_t rows, bool time_only, std::size_t slo
 }
 
 std::size_t Network::add_parameter(Parameter p) {
-  p.stride = round_up_lanes(p.columns);
+  p.stride = spread_stride(p.columns);
   p.offset = size_;
   size_ += p.rows * p.stride;
   if (p.trained) trained_ = size_;

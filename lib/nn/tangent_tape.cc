@@ -195,7 +195,7 @@ void TangentTape<T>::add_weights(const Layer& layer, const T* back, const T* for
                                  T* gradient) {
   transpose(forward, layer.columns, n, n, transposed_.data(), layer.stride);
   multiply({.m = layer.rows,
-            .n = layer.stride,
+            .n = round_up_lanes(layer.columns),
             .k = n,
             .a = back,
             .a_row = n,

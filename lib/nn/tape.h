@@ -5,9 +5,10 @@
 
 namespace sde::nn {
 
-// So many lanes keep the values of usual networks in the cache: a multiple of three AVX-512 vectors, and one
-// vector more for what is left.
-inline constexpr std::size_t kTapeLanes = 64, kTapeStep = 48;
+// So many lanes keep the values of usual networks and their weights in the second-level cache: four AVX-512
+// vectors. Gradients of weights gain from more (each lane adds to sums that are read and written once), all
+// else loses.
+inline constexpr std::size_t kTapeLanes = 64;
 
 // Fill input() and time(), run forward, fill output_gradient(), run backward.
 template <class T>

@@ -190,8 +190,7 @@ double Trainer::step() {
     batch.couple(w.streams, state_.network.step, g * w.group, static_cast<std::size_t>(end - g * w.group),
                  from);
     for (std::uint64_t first = g * w.group; first < end; first += used) {
-      const std::uint64_t left = end - first;
-      used = left <= nn::kTapeLanes ? static_cast<std::size_t>(left) : nn::kTapeStep;
+      used = static_cast<std::size_t>(std::min<std::uint64_t>(end - first, nn::kTapeLanes));
       batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), from);
       w.loss[g] += batch.loss(state_.network.weights.data(), used, w.gradients[g].data(), scale, levels);
     }

@@ -22,7 +22,7 @@ namespace sde::bench {
 namespace {
 
 constexpr std::uint64_t kSteps = 200, kBatch = 512;
-constexpr std::size_t kLanes = nn::kTapeStep;
+constexpr std::size_t kLanes = nn::kTapeLanes;
 const std::size_t kWidths[] = {64, 128, 256};
 
 // Operations a second of a short kernel: the best of `repeats` runs of some milliseconds.
@@ -108,9 +108,10 @@ struct Kernel {
 
 // One layer of width W on the lanes of a tape.
 std::vector<Kernel> layer_kernels(std::size_t W, AlignedVector<float>& memory) {
-  memory.assign(2 * W * W + 3 * W * kLanes + W, 0.01f);
-  float *weight = memory.data(), *gradient = weight + W * W, *x = gradient + W * W, *y = x + W * kLanes,
-        *transposed = y + W * kLanes, *bias = transposed + W * kLanes;
+  const std::size_t ld = nn::spread_stride(W);
+  memory.assign(2 * W * ld + 3 * ld * kLanes + W, 0.01f);
+  float *weight = memory.data(), *gradient = weight + W * ld, *x = gradient + W * ld, *y = x + W * kLanes,
+        *transposed = y + W * kLanes, *bias = transposed + ld * kLanes;
   const double operations = 2.0 * static_cast<double>(W * W * kLanes);
   return {{"forward", operations,
            [=] {
@@ -118,7 +119,7 @@ std::vector<Kernel> layer_kernels(std::size_t W, AlignedVector<float>& memory) {
                            .n = kLanes,
                            .k = W,
                            .a = weight,
-                           .a_row = W,
+                           .a_row = ld,
                            .a_col = 1,
                            .b = x,
                            .ldb = kLanes,
@@ -133,14 +134,14 @@ std::vector<Kernel> layer_kernels(std::size_t W, AlignedVector<float>& memory) {
                            .k = W,
                            .a = weight,
                            .a_row = 1,
-                           .a_col = W,
+                           .a_col = ld,
                            .b = x,
                            .ldb = kLanes,
                            .c = y,
                            .ldc = kLanes});
            }},
           {"weight gradient", operations, [=] {
-             nn::transpose(x, W, kLanes, kLanes, transposed, W);
+             nn::transpose(x, W, kLanes, kLanes, transposed, ld);
              nn::multiply({.m = W,
                            .n = W,
                            .k = kLanes,
@@ -148,9 +149,9 @@ std::vector<Kernel> layer_kernels(std::size_t W, AlignedVector<float>& memory) {
                            .a_row = kLanes,
                            .a_col = 1,
                            .b = transposed,
-                           .ldb = W,
+                           .ldb = ld,
                            .c = gradient,
-                           .ldc = W,
+                           .ldc = ld,
                            .accumulate = true});
            }}};
 }
