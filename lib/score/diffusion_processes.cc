@@ -55,36 +55,69 @@ struct CosineBeta {
 };
 
 // beta_i = linspace(beta_min / N, beta_max / N, N), 1 - beta_i the signal's factor (squared) at step i (Ho et
-// al. 2020); between the steps the rate is constant.
+// al. 2020). Between the levels B is a monotone cubic (Fritsch & Carlson 1980), so that its rate has no kinks
+// that adaptive solvers would search for.
 struct LadderBeta {
-  std::vector<double> sums;  // B at i / N
+  std::vector<double> sums, rates;  // B at i / N, and its derivative there by i
 
-  LadderBeta(double min, double max, std::size_t n) : sums(n + 1, 0.0) {
+  LadderBeta(double min, double max, std::size_t n) : sums(n + 1, 0.0), rates(n + 1) {
     for (std::size_t i = 0; i < n; ++i) {
       const double part = n > 1 ? static_cast<double>(i) / static_cast<double>(n - 1) : 0;
       sums[i + 1] = sums[i] - std::log1p(-(min + part * (max - min)) / static_cast<double>(n));
     }
+    // Those of the parabola through three levels, within the bounds that keep the cubics rising.
+    const auto rise = [&](std::size_t i) { return sums[i + 1] - sums[i]; };
+    for (std::size_t i = 1; i < n; ++i) {
+      const double mean = 0.5 * (rise(i - 1) + rise(i));
+      rates[i] = std::min(mean, 3 * std::min(rise(i - 1), rise(i)));
+    }
+    const auto end = [](double near, double next) {
+      return std::clamp(near + 0.5 * (near - next), 0.25 * near, 3 * near);
+    };
+    rates[0] = n > 1 ? end(rise(0), rise(1)) : rise(0);
+    rates[n] = n > 1 ? end(rise(n - 1), rise(n - 2)) : rise(0);
   }
   std::size_t levels() const { return sums.size() - 1; }
   double count() const { return static_cast<double>(levels()); }
-  // The step that ends at or after t.
+  // The step that ends at or after t, and how far t is in it.
   std::size_t step(double t) const {
     const double steps = std::ceil(t * count() * (1 - 1e-13));
     return std::clamp<std::size_t>(static_cast<std::size_t>(std::fmax(steps, 1)), 1, levels());
   }
+  double part(double t, std::size_t i) const { return t * count() - static_cast<double>(i - 1); }
+  // What B has risen by at part u of step i, from the end that is nearer; and its derivative.
+  double risen(std::size_t i, double u) const {
+    const double all = sums[i] - sums[i - 1], m0 = rates[i - 1], m1 = rates[i];
+    return u * (m0 + u * (3 * all - 2 * m0 - m1 + u * (m0 + m1 - 2 * all)));
+  }
+  double slope(std::size_t i, double u) const {
+    const double all = sums[i] - sums[i - 1], m0 = rates[i - 1], m1 = rates[i];
+    return m0 + u * (2 * (3 * all - 2 * m0 - m1) + 3 * u * (m0 + m1 - 2 * all));
+  }
   double beta(double t) const {
     const std::size_t i = step(t);
-    return count() * (sums[i] - sums[i - 1]);
+    return count() * slope(i, part(t, i));
   }
   double integral(double t) const {
     const std::size_t i = step(t);
-    const double left = static_cast<double>(i) - t * count();
-    return sums[i] - left * (sums[i] - sums[i - 1]);
+    const double u = part(t, i);
+    // Levels themselves to the last bit.
+    return u >= 1 - 1e-12 ? sums[i] : sums[i - 1] + risen(i, u);
   }
   double time_of_integral(double b) const {
     auto i = static_cast<std::size_t>(std::lower_bound(sums.begin(), sums.end(), b) - sums.begin());
     i = std::clamp<std::size_t>(i, 1, levels());
-    return (static_cast<double>(i) - (sums[i] - b) / (sums[i] - sums[i - 1])) / count();
+    const double target = b - sums[i - 1];
+    double low = 0, high = 1, u = target / (sums[i] - sums[i - 1]);
+    for (int k = 0; k < 60; ++k) {
+      const double off = risen(i, u) - target;
+      (off > 0 ? high : low) = u;
+      const double newton = u - off / slope(i, u);
+      const double next = newton > low && newton < high ? newton : 0.5 * (low + high);
+      if (std::fabs(next - u) <= 1e-16 * u) break;
+      u = next;
+    }
+    return (static_cast<double>(i - 1) + std::fmin(u, 1)) / count();
   }
 };
 

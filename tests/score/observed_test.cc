@@ -188,6 +188,40 @@ TEST(Observed, ResamplingBringsReplacementToTheConditional) {
   EXPECT_LT(std::fabs(many.second - variance), std::fabs(plain.second - variance));
 }
 
+// The mean alone, which is the path without normals.
+double mean_of_x(std::uint64_t resamples, std::uint64_t steps) {
+  const auto model = gaussian({0, 0}, {{1, 0.8}, {0.8, 1}});
+  SampleOptions o;
+  o.sampler = "ancestral";
+  o.steps = steps;
+  o.eps = 0;
+  ObservationOptions known;
+  known.method = ObservationMethod::repaint;
+  known.known = {{"y", 1}};
+  known.resamples = resamples;
+  const Sampler sampler(model, o, make_observation(*model, known, {"x", "y"}));
+  StateBlock<double> x(2, 1);
+  const std::size_t L = x.lanes();
+  AlignedVector<double> evaluations(L, 0.0);
+  SamplerWorkspace w;
+  const auto none = [&](std::uint64_t, double* z) { std::fill_n(z, 2 * L, 0.0); };
+  EXPECT_TRUE(sampler.run(x, none, evaluations.data(), w, {}));
+  EXPECT_EQ(evaluations[0], static_cast<double>(steps * resamples));
+  return x.row(0)[0];
+}
+
+// Known components are noised anew each time, so that neither more steps nor more repetitions alone lead to
+// the conditional mean 0.8, but both together do. For a linear score the mean is a recursion of two numbers,
+// which numpy carried out: (x + b score) / sqrt(1 - b), then sqrt(1 - b) x between repetitions.
+TEST(Observed, RepaintTendsToTheConditionalAsStepsAndResamplesGrow) {
+  EXPECT_NEAR(mean_of_x(10, 50), 0.75890837711986, 1e-12);
+  EXPECT_NEAR(mean_of_x(10, 1000), 0.7683598992639807, 1e-12);  // steps alone
+  EXPECT_NEAR(mean_of_x(1000, 50), 0.7952302748181064, 1e-12);  // repetitions alone
+  EXPECT_NEAR(mean_of_x(100, 100), 0.7953685890800389, 1e-12);
+  EXPECT_NEAR(mean_of_x(1000, 250), 0.7993853244809432, 1e-12);
+  EXPECT_NEAR(mean_of_x(4000, 500), 0.8, 3e-4);
+}
+
 // Through the whole service, with Tweedie moments: four standard errors of the mean.
 TEST(Observed, SamplesFollowTheConditional) {
   const auto model = gaussian({0, 0}, {{1, 0.8}, {0.8, 1}});

@@ -196,6 +196,26 @@ TEST(Process, LaddersAreTheirRecursions) {
   EXPECT_EQ(ncsn->sampling_cutoff(), 0.1);
 }
 
+// Cubics between few levels whose steps grow quickly must still rise, with a rate that is continuous.
+TEST(Process, LaddersOfFewLevelsRiseSmoothly) {
+  for (const std::size_t levels : {2, 3, 10, 30}) {
+    const auto ddpm = make_process({.type = ProcessType::ddpm, .beta_max = 1.5, .levels = levels});
+    double last = INFINITY, rate = 0;
+    for (int i = 1; i <= 3000; ++i) {
+      const double t = i / 3000.0, lambda = ddpm->half_log_snr(t);
+      ASSERT_LT(lambda, last) << levels << " " << t;
+      ASSERT_NEAR(ddpm->time_at(lambda), t, 1e-10);
+      const double next = ddpm->diffusion_squared(t);
+      ASSERT_GT(next, 0);
+      if (i > 1) {
+        ASSERT_NEAR(next, rate, 0.02) << levels << " " << t;
+      }
+      rate = next;
+      last = lambda;
+    }
+  }
+}
+
 TEST(Process, PublishedValues) {
   const auto vp = make_process({});
   EXPECT_NEAR(vp->signal(1), 0.0065716, 5e-8);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "score/mixture.h"
 #include "score/reverse.h"
+#include "score/sampler_rule.h"
 
 namespace sde {
 namespace {
@@ -211,6 +212,35 @@ TEST(Sampler, OtherProcessesSampleAGaussian) {
 }
 
 // n = 18 on sigma in [0.002, 80] with s = sigma, a = 1: relative to the exact flow.
+// Between its levels a ladder is smooth, so that the control of steps sees what it sees of the continuous
+// process, far in the tails too. The flow of a Gaussian scales all of them alike.
+TEST(Sampler, AdaptiveStepsFindALadderSmooth) {
+  const auto solve = [](ProcessType type, double start, double* evaluations) {
+    const auto model = quarter(type);
+    SampleOptions o = options("rk45", 0);
+    o.eps = 1e-3;
+    o.rtol = 1e-7;
+    o.atol = 1e-9;
+    const Sampler sampler(model, o);
+    StateBlock<double> x(1, 1);
+    x.row(0)[0] = start;
+    AlignedVector<double> count(x.lanes(), 0.0);
+    SamplerWorkspace w;
+    EXPECT_TRUE(sampler.run(x, {}, count.data(), w, {}));
+    *evaluations = count[0];
+    const NoiseLevel from = level_at(model->process(), 1), to = level_at(model->process(), 1e-3);
+    const double ratio =
+        std::sqrt((to.a * to.a * 0.25 + to.s * to.s) / (from.a * from.a * 0.25 + from.s * from.s));
+    return std::fabs(x.row(0)[0] / (start * ratio) - 1);
+  };
+  for (const double start : {0.01, 1.0, 8.0, 300.0}) {
+    double ladder, smooth;
+    EXPECT_LT(solve(ProcessType::ddpm, start, &ladder), 1e-7) << start;
+    EXPECT_LT(solve(ProcessType::vp, start, &smooth), 1e-7) << start;
+    EXPECT_LT(ladder, 1.1 * smooth) << start;
+  }
+}
+
 TEST(Sampler, EdmHasItsExactRatio) {
   class Plain final : public NoiseProcess {
    public:
