@@ -39,6 +39,7 @@ FitOptions refit_options(const FitResult& fitted, const FitOptions& options) {
   for (const Estimate& e : fitted.estimates) result.estimate.push_back(e.name);
   result.fix.clear();  // they stand in the document
   result.starts = 0;
+  result.start_from = "document";
   result.predict = 0;
   result.describe = false;
   return result;

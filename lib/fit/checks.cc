@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "fit/estimators.h"
 
 namespace sde {
 
@@ -12,6 +13,14 @@ void check_options(const FitOptions& options) {
   if (!(options.confidence > 0 && options.confidence < 1))
     fail(Status::usage, "/confidence: must lie between 0 and 1 (got {})", options.confidence);
   if (!(options.tolerance > 0)) fail(Status::usage, "/tolerance: must be > 0 (got {})", options.tolerance);
+  const auto require_name = [](const char* pointer, const char* kind, const std::string& name,
+                               const std::vector<std::string>& known) {
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      fail(Status::usage, "{}: unknown {} \"{}\"{}", pointer, kind, name, suggestion(name, known));
+  };
+  require_name("/estimator", "estimator", options.estimator, estimator_names());
+  require_name("/start_from", "start", options.start_from, {"document", "quick"});
+  if (options.gmm.lags < 0) fail(Status::usage, "/gmm/lags: must be >= 0 (got {})", options.gmm.lags);
   if (options.starts < 0) fail(Status::usage, "/starts: must be >= 0 (got {})", options.starts);
   if (options.max_iterations < 1)
     fail(Status::usage, "/max_iterations: must be >= 1 (got {})", options.max_iterations);

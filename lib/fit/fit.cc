@@ -10,6 +10,7 @@
 #include "fit/checks.h"
 #include "fit/describe.h"
 #include "fit/diagnostics.h"
+#include "fit/estimators.h"
 #include "fit/likelihood.h"
 #include "fit/optimize.h"
 #include "fit/parameters.h"
@@ -202,6 +203,9 @@ struct PreparedFilter {
 
 PreparedFilter prepare(const SdeDocument& document, const SeriesTable& data, const FitOptions& options) {
   check_options(options);
+  if (options.estimator != "likelihood" || options.start_from != "document")
+    fail(Status::usage, "{}: needs states that are observed without noise; a filter goes by the likelihood",
+         options.estimator != "likelihood" ? "/estimator" : "/start_from");
   PreparedFilter p;
   const ObservationModel observation = options.observation.value_or(ObservationModel{});
   p.document = with_observation_parameters(document, observation);
@@ -241,6 +245,20 @@ PreparedFilter prepare(const SdeDocument& document, const SeriesTable& data, con
        at);
 }
 
+FitResult fit_from_quick_start(const SdeDocument& document, const Observations& data,
+                               const FitOptions& options, const Hooks& hooks) {
+  check_options(options);
+  std::string note;
+  const SdeDocument start = quick_start(document, data, options, note);
+  FitOptions rest = options;
+  rest.start_from = "document";
+  FitResult result = fit(start, data, rest, hooks);
+  if (note.empty()) return result;
+  result.warnings.push_back(note);
+  if (hooks.warn) hooks.warn(note.c_str());
+  return result;
+}
+
 void note_ignored(const std::vector<std::string>& ignored, FitResult& result) {
   for (const std::string& name : ignored)
     result.warnings.push_back(fmt::format("the likelihood does not depend on {}; it keeps its value", name));
@@ -250,6 +268,8 @@ void note_ignored(const std::vector<std::string>& ignored, FitResult& result) {
 
 FitResult fit(const SdeDocument& document, const Observations& data, const FitOptions& options,
               const Hooks& hooks) {
+  if (options.estimator != "likelihood") return fit_by_estimator(document, data, options, hooks);
+  if (options.start_from == "quick") return fit_from_quick_start(document, data, options, hooks);
   const Prepared prepared = prepare(document, data, options);
   const ParameterSpace& space = *prepared.space;
   const std::unique_ptr<LogLikelihood> likelihood = make_likelihood(prepared.density, data, space.indices());

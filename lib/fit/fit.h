@@ -44,6 +44,12 @@ struct FitStart {
   bool converged = false;
 };
 
+// Conditions of the generalised method of moments, and Hansen's test of those in excess of the parameters.
+struct MomentTest {
+  std::size_t conditions = 0, degrees = 0;
+  double statistic = 0, p = 0;  // NaN where degrees is 0
+};
+
 // The data, as reports speak of them.
 struct FitData {
   std::size_t series = 0, observations = 0, missing_rows = 0;
@@ -53,6 +59,8 @@ struct FitData {
 
 struct FitResult {
   SdeDocument sde;  // with the estimates in place of the parameters' values
+  std::string estimator = "likelihood";
+  MomentTest moments;  // of "gmm"
   std::string density, density_reason;
   bool converged = false;
   bool interrupted = false;

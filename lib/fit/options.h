@@ -62,7 +62,27 @@ struct SimulationOptions {
   }
 };
 
+// Of the estimator "gmm".
+struct GmmOptions {
+  // What the conditional moments are multiplied by: expressions of states and t; none: 1 and every state.
+  std::vector<Formula> instruments;
+  // Autocovariances of the conditions in their covariance (Newey & West); 0: where the moments are right,
+  // conditions of different times are uncorrelated.
+  int lags = 0;
+
+  template <class V>
+  void visit(V& v) {
+    v("instruments", instruments);
+    v("lags", lags);
+  }
+};
+
 struct FitOptions {
+  // "likelihood", "gmm", "quadratic-variation" or "regression": a row of estimators().
+  std::string estimator = "likelihood";
+  // Where the search starts: "document", its values, or "quick", by regression and quadratic variation.
+  std::string start_from = "document";
+  GmmOptions gmm;
   // Transition density: a row of densities(), or "auto": exact where the law is known, else shoji-ozaki, else
   // euler.
   std::string density = "auto";
@@ -99,6 +119,9 @@ struct FitOptions {
 
   template <class V>
   void visit(V& v) {
+    v("estimator", estimator);
+    v("start_from", start_from);
+    v("gmm", gmm);
     v("density", density);
     v("estimate", estimate);
     v("fix", fix);

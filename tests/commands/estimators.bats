@@ -28,3 +28,27 @@ setup() {
   sde-fit ou.json data.csv --bootstrap 0 --json 2>/dev/null >fit.json
   json 'has("bootstrap") | not' fit.json
 }
+
+@test "estimators: gmm tests what is in excess, regression and quadratic variation agree with awk" {
+  run -0 --separate-stderr sde-fit ou.json data.csv --estimator gmm
+  [[ $output == *'gmm, exact density'* ]]
+  [[ $output == *'4 conditions; of those in excess J = '*' on 1 degrees of freedom'* ]]
+  sde-fit ou.json data.csv --estimator gmm --json 2>/dev/null >gmm.json
+  json '.estimator == "gmm" and .aic == null and .gmm.degrees == 1 and (.gmm.j_p > 0 and .gmm.j_p < 1)' gmm.json
+  # sigma^2 = sum dx^2 / T
+  sde-fit ou.json data.csv --estimator quadratic-variation --json 2>/dev/null >qv.json
+  sigma=$(awk -F, 'NR > 2 {s += ($3 - x)^2 / ($2 - t); n++} {x = $3; t = $2} END {printf "%.12g", sqrt(s / n)}' data.csv)
+  json --argjson s "$sigma" '(.estimates | keys == ["sigma"]) and (.estimates.sigma.value - $s | fabs) < 1e-9' qv.json
+  # slope of the regression of dx/h on x
+  sde-fit ou.json data.csv --estimator regression --json 2>/dev/null >ols.json
+  slope=$(awk -F, 'NR > 2 {y = ($3 - x) / ($2 - t); sx += x; sy += y; sxx += x * x; sxy += x * y; n++} {x = $3; t = $2}
+    END {printf "%.12g", (sxy - sx * sy / n) / (sxx - sx * sx / n)}' data.csv)
+  json --argjson b "$slope" '.estimates | to_entries | any(.value.value + $b | fabs < 1e-7)' ols.json
+}
+
+@test "quick start: the same optimum in fewer steps" {
+  sde-fit ou.json data.csv --param kappa=20 --param sigma=9 --json 2>/dev/null >slow.json
+  sde-fit ou.json data.csv --param kappa=20 --param sigma=9 --start-from quick --json 2>/dev/null >quick.json
+  json --slurpfile s slow.json '.converged and (.loglik - $s[0].loglik | fabs) < 1e-6' quick.json
+  json --slurpfile s slow.json '.optimizer.iterations < $s[0].optimizer.iterations' quick.json
+}

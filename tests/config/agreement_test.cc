@@ -7,6 +7,7 @@
 #include "config/archive.h"
 #include "config/schema.h"
 #include "fit/density.h"
+#include "fit/estimators.h"
 #include "fit/options.h"
 #include "fit/state_space.h"
 #include "score/likelihood.h"
@@ -81,6 +82,7 @@ TEST(Agreement, Names) {
   expect_names("fit", "/density", fitted);
   expect_names("likelihood", "/density", names_of(densities(), true));
   expect_names("fit", "/optimizer", optimizer_names());
+  expect_names("fit", "/estimator", estimator_names());
   expect_names("sample", "/sampler", names_of(samplers(), false));
   expect_enum("sample", "/grid", GridType());
   expect_enum("train", "/process/type", ProcessType());

@@ -9,6 +9,7 @@
 #include "config/observations.h"
 #include "config/sde_document.h"
 #include "fit/density.h"
+#include "fit/estimators.h"
 #include "fit/fit.h"
 #include "options.h"
 #include "report.h"
@@ -28,6 +29,12 @@ cli::ChoiceTable density_table() {
   for (const FilterTraits& f : filters())
     table.rows.emplace_back(f.name,
                             fmt::format("with an observation: {}; for {}", f.description, f.conditions));
+  return table;
+}
+
+cli::ChoiceTable estimator_table() {
+  cli::ChoiceTable table{"ESTIMATORS", {}};
+  for (const EstimatorTraits& row : estimators()) table.rows.emplace_back(row.name, row.description);
   return table;
 }
 
@@ -55,6 +62,7 @@ cli::ToolInfo describe() {
       {"sde-fit @vasicek rates.csv", "estimates, standard errors and diagnostics"},
       {"sde-fit @cir rates.csv --density euler --fix theta=0.05 -o fit.json",
        "the Euler density, one parameter held"},
+      {"sde-fit @cir rates.csv --estimator gmm", "moments of the law instead of its likelihood"},
       {"sde-fit @cir rates.csv --compare euler,kessler,exact", "what the choice of the density does"},
       {"sde-fit @cir rates.csv --bootstrap 200", "bias and intervals from data sets drawn from the fit"},
       {"sde-fit @cir rates.csv --plot fit.png", "data with one-step predictions, residuals"},
@@ -63,7 +71,7 @@ cli::ToolInfo describe() {
        "states observed with noise, by the Kalman filter"},
       {"sde-simulate @ou -N 100 -o - | sde-fit @ou - --json", "estimate from simulated paths"},
   };
-  info.tables = {density_table()};
+  info.tables = {density_table(), estimator_table()};
   info.schema = "fit";
   info.model_key = "/sde";
   info.model_kinds = {config::DocumentKind::sde};
@@ -73,6 +81,11 @@ cli::ToolInfo describe() {
   o.choice("density", "/density", names_of_densities(),
            "transition density of the likelihood, or the filter of an observation")
       .default_text("auto");
+  o.choice("estimator", "/estimator", estimator_names(), "how parameters are estimated")
+      .default_text("likelihood");
+  o.choice("start-from", "/start_from", {"document", "quick"},
+           "where the search starts: values of the document, or regression and quadratic variation")
+      .default_text("document");
   o.list("compare", "/compare", "densities to fit by as well, for a table").value_name("LIST");
   o.integer("bootstrap", "/bootstrap", "data sets to draw from the fit and fit again")
       .value_name("N")

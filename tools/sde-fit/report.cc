@@ -39,7 +39,12 @@ config::Summary fit_summary(const FitResult& result, const FitConfig& config, do
   const FitData& data = result.data;
   config::Summary summary;
   summary.set("/kind", "fit").set("/name", result.sde.name);
-  summary.set("/density", result.density);
+  summary.set("/estimator", result.estimator).set("/density", result.density);
+  if (result.estimator == "gmm") {
+    summary.set("/gmm/conditions", static_cast<std::uint64_t>(result.moments.conditions));
+    summary.set("/gmm/degrees", static_cast<std::uint64_t>(result.moments.degrees));
+    summary.set("/gmm/j", result.moments.statistic).set("/gmm/j_p", result.moments.p);
+  }
   if (!result.density_reason.empty()) summary.set("/density_reason", result.density_reason);
   summary.set("/converged", result.converged).set("/end", result.end);
   summary.set("/loglik", result.loglik)
@@ -112,9 +117,11 @@ config::Summary fit_summary(const FitResult& result, const FitConfig& config, do
 
 std::string fit_text(const FitResult& result, const FitConfig& config, double seconds) {
   const bool filtered = !result.state_names.empty();
-  std::string out = fmt::format("{}: {} {}{}\n", result.sde.name.empty() ? "sde" : result.sde.name,
-                                result.density, filtered ? "filter" : "density",
-                                result.density_reason.empty() ? "" : " (" + result.density_reason + ")");
+  const bool likelihood = result.estimator == "likelihood";
+  std::string out =
+      fmt::format("{}: {}{} {}{}\n", result.sde.name.empty() ? "sde" : result.sde.name,
+                  likelihood ? "" : result.estimator + ", ", result.density, filtered ? "filter" : "density",
+                  result.density_reason.empty() ? "" : " (" + result.density_reason + ")");
   out += fmt::format("{} {} in {} series, {}\n\n", result.transitions, filtered ? "rows" : "transitions",
                      result.data.series, step_text(result.data));
 
@@ -142,8 +149,16 @@ std::string fit_text(const FitResult& result, const FitConfig& config, double se
                        width[2], row[3], width[3], row[4]);
 
   const FitDiagnostics& d = result.diagnostics;
+  out += fmt::format("\nlog-likelihood {:.4f}", result.loglik);
   out +=
-      fmt::format("\nlog-likelihood {:.4f}, AIC {:.4f}, BIC {:.4f}\n", result.loglik, result.aic, result.bic);
+      likelihood ? fmt::format(", AIC {:.4f}, BIC {:.4f}\n", result.aic, result.bic) : ", not its maximum\n";
+  if (result.estimator == "gmm")
+    out += fmt::format(
+        "{} conditions{}\n", result.moments.conditions,
+        result.moments.degrees == 0
+            ? ", as many as parameters"
+            : fmt::format("; of those in excess J = {:.4g} on {} degrees of freedom, {}",
+                          result.moments.statistic, result.moments.degrees, p_value(result.moments.p)));
   out += fmt::format(
       "residuals: {} for uniform transforms (Kolmogorov-Smirnov), {} for independence (Ljung-Box, {} "
       "lags)\n",
