@@ -52,3 +52,37 @@ setup() {
   json --slurpfile s slow.json '.converged and (.loglik - $s[0].loglik | fabs) < 1e-6' quick.json
   json --slurpfile s slow.json '.optimizer.iterations < $s[0].optimizer.iterations' quick.json
 }
+
+@test "models: a table by AIC, failures with their reasons, JSON, CSV and exit status" {
+  echo '{"sde": "ou.json", "fix": {"theta": 1}}' >fixed.json
+  sde-fit ou.json data.csv --models fixed.json,@double-well --json 2>/dev/null >all.json
+  json '.models | length == 3 and (map(.aic) == (map(.aic) | sort)) and (map(.aic_weight) | add | . > 0.999999 and . < 1.000001)' all.json
+  json '.models[] | select(.model == "fixed.json") | .k == 2 and .converged' all.json
+  # The criteria are what they say.
+  json '.transitions as $n | .models | all((.aic - 2 * .k + 2 * .loglik | fabs) < 1e-6 and
+    (.bic - .k * ($n | log) + 2 * .loglik | fabs) < 1e-6 and
+    (.aicc - .aic - 2 * .k * (.k + 1) / ($n - .k - 1) | fabs) < 1e-6)' all.json
+  json '.models[0].aic as $a | .models | all((.aic_difference - .aic + $a | fabs) < 1e-6)' all.json
+  # What is named for MODEL alone holds where a candidate has it.
+  sde-fit ou.json data.csv --fix kappa=2 --models @vasicek,@double-well --json 2>/dev/null >held.json
+  json '[.models[] | .k] | sort == [1, 2, 2]' held.json
+
+  run -1 --separate-stderr sde-fit ou.json data.csv --models @heston,fixed.json
+  [[ $output == *'@heston: no fit: '*'must have columns s, v'* ]]
+  sde-fit ou.json data.csv --models fixed.json -o table.csv -q 2>/dev/null
+  [ "$(wc -l <table.csv)" -eq 3 ]
+  [ "$(head -1 table.csv | cut -d, -f1-8)" = model,name,density,converged,k,loglik,aic,aicc ]
+  sde-fit ou.json data.csv -o estimates.csv -q 2>/dev/null
+  [ "$(head -1 estimates.csv)" = parameter,estimate,se,se_robust,low,high ]
+  [ "$(cut -d, -f1 estimates.csv | tr '\n' ' ')" = 'parameter kappa theta sigma ' ]
+}
+
+@test "models: a file that is missing or broken ends the run before any fit" {
+  run -66 sde-fit ou.json data.csv --models nothing.json
+  [[ $output == *'nothing.json'* ]]
+  echo '{"state": ["x"], "drift": {"x": "a*"}, "parameters": {"a": 1}}' >broken.json
+  run -2 sde-fit ou.json data.csv --models broken.json
+  [[ $output == *'broken.json: at /drift/x'* ]]
+  run -2 sde-fit ou.json data.csv --models fixed.json --estimator gmm
+  [[ $output == *'--models: compares maxima'* ]]
+}

@@ -44,7 +44,7 @@ void expect_defaults(const std::string& name, std::initializer_list<const char*>
 }
 
 TEST(Agreement, Defaults) {
-  expect_defaults<FitOptions>("fit", {"compare", "bootstrap"});
+  expect_defaults<FitOptions>("fit", {"compare", "bootstrap", "models"});
   expect_defaults<TrainOptions>("train");
   expect_defaults<SampleOptions>("sample");
   expect_defaults<LikelihoodOptions>("likelihood", {"density", "crps", "crps_steps", "bits_per_dim",

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "candidates.h"
 #include "cli/plot.h"
 #include "cli/tool.h"
 #include "config/locate.h"
@@ -64,6 +65,8 @@ cli::ToolInfo describe() {
        "the Euler density, one parameter held"},
       {"sde-fit @cir rates.csv --estimator gmm", "moments of the law instead of its likelihood"},
       {"sde-fit @cir rates.csv --compare euler,kessler,exact", "what the choice of the density does"},
+      {"sde-fit @ckls rates.csv --models @cir,@vasicek",
+       "which model describes the data, by information criteria"},
       {"sde-fit @cir rates.csv --bootstrap 200", "bias and intervals from data sets drawn from the fit"},
       {"sde-fit @cir rates.csv --plot fit.png", "data with one-step predictions, residuals"},
       {"sde-fit @ou noisy.csv --set 'observation={\"noise\": {\"x\": \"eta\"}, \"parameters\": {\"eta\": "
@@ -75,7 +78,7 @@ cli::ToolInfo describe() {
   info.schema = "fit";
   info.model_key = "/sde";
   info.model_kinds = {config::DocumentKind::sde};
-  info.formats = {io::OutputForm::json, io::OutputForm::hdf5};
+  info.formats = {io::OutputForm::json, io::OutputForm::hdf5, io::OutputForm::csv};
 
   cli::Options& o = info.options;
   o.choice("density", "/density", names_of_densities(),
@@ -87,6 +90,7 @@ cli::ToolInfo describe() {
            "where the search starts: values of the document, or regression and quadratic variation")
       .default_text("document");
   o.list("compare", "/compare", "densities to fit by as well, for a table").value_name("LIST");
+  o.list("models", "/models", "other models to fit to the same data, for a table").value_name("LIST");
   o.integer("bootstrap", "/bootstrap", "data sets to draw from the fit and fit again")
       .value_name("N")
       .default_text("0");
@@ -125,14 +129,6 @@ auto in_place(const config::Document& configuration, const config::FoundSde& fou
   }
 }
 
-// The columns of data that a filter reads: those of the map, or the states.
-std::vector<std::string> observed_columns(const FitOptions& options, const std::vector<std::string>& states) {
-  if (!options.observation || options.observation->map.empty()) return states;
-  std::vector<std::string> columns;
-  for (const auto& [column, formula] : options.observation->map) columns.push_back(column);
-  return columns;
-}
-
 std::size_t rows_of(const Observations& data) {
   return data.observations();
 }
@@ -143,7 +139,7 @@ std::size_t rows_of(const SeriesTable& data) {
 // The fit itself, from either kind of data.
 template <class Data>
 int estimate(cli::Context& context, const config::FoundSde& found, const FitConfig& options,
-             const io::Dataset& dataset, const Data& data) {
+             const std::vector<Candidate>& candidates, const io::Dataset& dataset, const Data& data) {
   const auto blame_data = [&](auto&& f) {
     try {
       return f();
@@ -204,6 +200,10 @@ int estimate(cli::Context& context, const config::FoundSde& found, const FitConf
     compared.push_back(std::move(one));
   }
 
+  std::vector<CandidateFit> models;
+  if (!candidates.empty())
+    models =
+        compare_candidates(context, context.argument("MODEL"), options, result, seconds, candidates, dataset);
   BootstrapResult replicas;
   if (options.bootstrap > 0) {
     context.phase("bootstrap", "refits");
@@ -213,15 +213,24 @@ int estimate(cli::Context& context, const config::FoundSde& found, const FitConf
 
   config::Summary summary = fit_summary(result, options, seconds);
   add_comparison(compared, summary);
+  if (!models.empty()) add_candidates(models, summary);
   if (options.bootstrap > 0) add_bootstrap(replicas, options.fit.confidence, summary);
   const cli::Output& output = context.output();
   if (output.given() && output.form == io::OutputForm::hdf5)
     write_fit(output.path, result, replicas, summary, context.provenance(), output.options());
+  if (output.given() && output.form == io::OutputForm::csv) {
+    if (models.empty())
+      write_estimates(output.path, result, output.options());
+    else
+      write_candidates(output.path, models, output.options());
+  }
   if (!context.plot().empty()) cli::draw(fit_figure(result), context.plot(), output.force);
   const std::string text = fit_text(result, options, seconds) +
                            (compared.empty() ? "" : comparison_text(compared)) +
+                           (models.empty() ? "" : candidates_text(models)) +
                            (options.bootstrap > 0 ? bootstrap_text(replicas, options.fit.confidence) : "");
-  return context.finish(summary, text, result.converged ? Status::success : Status::negative);
+  return context.finish(summary, text,
+                        result.converged && all_converged(models) ? Status::success : Status::negative);
 }
 
 int run(cli::Context& context) {
@@ -230,6 +239,8 @@ int run(cli::Context& context) {
   context.read(options);
   const SdeExpressions equation =
       config::locate(found.document, found.pointer, [&] { return parse_document(found.sde); });
+
+  const std::vector<Candidate> candidates = read_candidates(context, options);
 
   const std::string& file = context.argument("DATA");
   if (file == "-" && context.model().argument == "-")
@@ -241,9 +252,10 @@ int run(cli::Context& context) {
     if (options.fit.predict > 0)
       fail(Status::usage,
            "--predict: needs an observation or a filter; without noise the data are the states");
-    return estimate(context, found, options, dataset, config::make_observations(dataset, equation.states));
+    return estimate(context, found, options, candidates, dataset,
+                    config::make_observations(dataset, equation.states));
   }
-  return estimate(context, found, options, dataset,
+  return estimate(context, found, options, candidates, dataset,
                   config::make_series(dataset, observed_columns(options.fit, equation.states)));
 }
 

@@ -17,6 +17,8 @@ struct FitConfig {
   FitOptions fit;
   // Densities to fit by as well, for the table that compares them.
   std::vector<std::string> compare;
+  // Other models to fit to the same data: files and @names.
+  std::vector<std::string> models;
   // Data sets drawn from the fit and fitted in their turn; 0: none.
   int bootstrap = 0;
   io::DatasetOptions data;
@@ -28,6 +30,7 @@ struct FitConfig {
     v("sde", sde);
     fit.visit(v);
     v("compare", compare);
+    v("models", models);
     v("bootstrap", bootstrap);
     v("data", data);
   }

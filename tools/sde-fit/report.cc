@@ -10,6 +10,7 @@
 #include "config/sde_document.h"
 #include "fit/diagnostics.h"
 #include "io/hdf5.h"
+#include "io/table.h"
 
 namespace sde {
 namespace {
@@ -279,6 +280,21 @@ void write_fit(const std::string& path, const FitResult& result, const Bootstrap
   }
   if (replicas.replicas > 0) write_bootstrap(replicas, w);
   w.finish();
+}
+
+void write_estimates(const std::string& path, const FitResult& result, const io::OutputOptions& options) {
+  io::TableWriter table(path, {"parameter", "estimate", "se", "se_robust", "low", "high"}, options);
+  std::string text;
+  for (const Estimate& e : result.estimates) {
+    io::append_cell(text, e.name);
+    for (double x : {e.value, e.se, e.se_robust, e.low, e.high}) {
+      text += ',';
+      io::append_number(text, x);
+    }
+    text += '\n';
+  }
+  table.lines(text);
+  table.finish();
 }
 
 }  // namespace sde

@@ -48,6 +48,9 @@ void write_fit(const std::string& path, const FitResult& result, const Bootstrap
                const config::Summary& summary, const io::Provenance& provenance,
                const io::OutputOptions& options);
 
+// The table of estimates as CSV.
+void write_estimates(const std::string& path, const FitResult& result, const io::OutputOptions& options);
+
 // Data with one-step predictions, and the residuals against the normal law, uniform law and independence.
 cli::Figure fit_figure(const FitResult& result);
 
