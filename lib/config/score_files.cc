@@ -62,7 +62,7 @@ FoundScore read_trained(const io::Input& input) {
          input.name(), D, file.std.size(), file.columns.size());
   }
   if (file.step == 0) fail(Status::bad_data, "{}: the model is not trained; run score-train", input.name());
-  const std::size_t outputs = config.train.prediction == Prediction::energy ? 1 : D;
+  const std::size_t outputs = outputs_of(config.train.prediction, config.train.network, D);
   const nn::Network network(config.train.network, D, outputs, config.train.classes);
   AlignedVector<float> theta(network.size());
   const bool averaged = !file.ema.empty();

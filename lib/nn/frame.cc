@@ -8,17 +8,23 @@
 namespace sde::nn {
 
 template <class T>
-Frame<T>::Frame(const Network& network, std::size_t lanes, std::size_t tangents, bool slopes, bool gradients)
+Frame<T>::Frame(const Network& network, std::size_t lanes, std::size_t tangents, bool slopes, bool gradients,
+                bool twice)
     : net_(&network),
       lanes_(lanes),
       tangent_count_(tangents),
       keep_slopes_(slopes),
-      keep_gradients_(gradients) {
+      keep_gradients_(gradients),
+      twice_(twice) {
   memory_ = network.value_rows_ * kLaneQuantum +
             network.value_rows_ * lanes * (1 + tangents + (gradients ? 1 : 0)) +
             (slopes ? network.slope_rows_ * lanes : 0) + round_up_lanes(network.fold_rows_) + lanes +
             kLaneQuantum + lanes * (network.groups_ + attention_rows());
-  if (gradients) memory_ += transposed_rows() * lanes + network.flipped_;
+  if (gradients)
+    memory_ +=
+        transposed_rows() * lanes * (twice ? std::max<std::size_t>(1, tangents) : 1) + network.flipped_;
+  if (twice)
+    memory_ += network.value_rows_ * lanes * (1 + 2 * tangents) + (network.widest_ + kTwiceRows) * lanes;
 }
 
 template <class T>
@@ -34,8 +40,14 @@ void Frame<T>::place(T* memory) {
   if (tangent_count_) tangents_ = take(all * tangent_count_);
   if (keep_gradients_) {
     gradients_ = take(all);
-    transposed_ = take(transposed_rows() * lanes_);
+    transposed_ = take(transposed_rows() * lanes_ * (twice_ ? std::max<std::size_t>(1, tangent_count_) : 1));
     flipped_ = take(net_->flipped_);
+  }
+  if (twice_) {
+    tangent_gradients_ = take(all * tangent_count_);
+    raw_ = take(all * tangent_count_);
+    before_ = take(all);
+    scratch_ = take((net_->widest_ + kTwiceRows) * lanes_);
   }
   uniform_values_ = take(net_->value_rows_ * kLaneQuantum);
   fold_ = take(round_up_lanes(net_->fold_rows_));
@@ -148,6 +160,7 @@ void Frame<T>::linear(const Layer& layer, const T* theta) {
     for (std::size_t i = 0; i < rows; ++i) std::fill_n(out + i * n, n, bias[i]);
   }
   if (layer.activation != Activation::identity) {
+    if (twice_) std::copy_n(out, rows * n, before(layer.out));
     activate(layer.activation, BlockView<T>{out, rows, n, n},
              keep_slopes_ && !all_uniform ? slope(layer.out) : nullptr);
   }
@@ -215,9 +228,10 @@ void Frame<T>::combine(const Layer& layer, const T* theta, const T* a, const T* 
 
 // Passes gradient(out) of such a layer on to its inputs.
 template <class T>
-void Frame<T>::combine_backward(const Layer& layer, const T* theta, T* into, std::vector<char>& seen,
-                                bool with_input) {
-  const std::size_t L = lanes_, v = layer.in[0];
+void Frame<T>::combine_backward(const Layer& layer, const T* theta, T* into, Side& side, bool with_input) {
+  const std::size_t L = side.lanes, v = layer.in[0];
+  std::vector<char>& seen = side.seen;
+  const auto gradient = [&](std::size_t u) { return of(side.gradients, side, u); };
   const ImageShape& image = layer.image;
   const T* d = gradient(layer.out);
   const bool add = seen[v] != 0;
@@ -233,7 +247,10 @@ void Frame<T>::combine_backward(const Layer& layer, const T* theta, T* into, std
     case Network::Kind::convolution: {
       const Parameter &weight = net_->parameters_[layer.weight], &bias = net_->parameters_[layer.bias];
       const Convolution<T> c = convolution(layer, theta);
-      convolve_gradient(c, value(v), d, L, into + weight.offset, into + bias.offset, transposed_);
+      if (into) {
+        convolve_gradient(c, of(side.values, side, v), d, L, into + weight.offset,
+                          side.tangents ? nullptr : into + bias.offset, transposed_);
+      }
       if (v == net_->windows_ && !with_input) return;
       convolve_transposed(c, d, L, gradient(v), add, flipped_);
       break;
@@ -297,6 +314,7 @@ void Frame<T>::norm(const Layer& layer) {
   normalise(p);
   if (layer.activation == Activation::identity) return;
   const std::size_t rows = p.shape.rows();
+  if (twice_) std::copy_n(p.y, rows * lanes_, before(layer.out));
   activate(layer.activation, BlockView<T>{p.y, rows, lanes_, lanes_},
            keep_slopes_ ? p.normalised + rows * lanes_ : nullptr);
 }
@@ -326,17 +344,17 @@ void Frame<T>::norm_push(const Layer& layer) {
     q.out = tangent(layer.out) + k * lanes_;
     normalise_derivative(q);
   }
-  if (layer.activation != Activation::identity)
-    scale_by(tangent(layer.out), p.normalised + rows * lanes_, rows, ld, lanes_);
+  if (layer.activation == Activation::identity) return;
+  if (twice_) std::copy_n(tangent(layer.out), rows * ld, raw(layer.out));
+  scale_by(tangent(layer.out), p.normalised + rows * lanes_, rows, ld, lanes_);
 }
 
+// From the gradient of what an activation is applied to.
 template <class T>
 void Frame<T>::norm_backward(const Layer& layer, std::vector<char>& seen) {
   const NormForward<T> p = norm_of(layer);
-  const std::size_t rows = p.shape.rows(), film = layer.in[1];
-  T* d = gradient(layer.out);
-  if (layer.activation != Activation::identity)
-    scale_by(d, static_cast<const T*>(p.normalised + rows * lanes_), rows, lanes_, lanes_);
+  const std::size_t film = layer.in[1];
+  const T* d = gradient(layer.out);
   FilmGradient<T> f;
   f.shape = p.shape;
   f.lanes = lanes_;
@@ -383,37 +401,34 @@ void Frame<T>::push(const T* theta) {
                 .ldb = ld,
                 .c = out,
                 .ldc = ld});
-      if (layer.activation != Activation::identity) scale_by(out, slope(layer.out), rows, ld, lanes_);
+      if (layer.activation == Activation::identity) continue;
+      if (twice_) std::copy_n(out, rows * ld, raw(layer.out));
+      scale_by(out, slope(layer.out), rows, ld, lanes_);
     }
   }
 }
 
+// Passes the gradient of what an activation is applied to on.
 template <class T>
-void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, std::vector<char>& seen,
-                               bool with_input) {
-  const std::size_t rows = net_->values_[layer.out].rows, L = lanes_;
-  T* d = gradient(layer.out);
-  T* bias = into + net_->parameters_[layer.bias].offset;
-  const BlockView<T> block{d, rows, L, L};
-  if (layer.activation != Activation::identity) {
-    scale_and_add_row_sums(block, slope(layer.out), bias);
-  } else {
-    add_row_sums<T>(block, bias);
-  }
+void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side& side, bool with_input) {
   if (!layer.columns) return;
+  const std::size_t rows = net_->values_[layer.out].rows, L = side.lanes;
+  const T* d = of(side.gradients, side, layer.out);
   const Parameter& weight = net_->parameters_[layer.weight];
-  transpose(value(layer.in[0]), weight.columns, L, L, transposed_, weight.stride);
-  multiply({.m = rows,
-            .n = round_up_lanes(weight.columns),
-            .k = L,
-            .a = d,
-            .a_row = L,
-            .a_col = 1,
-            .b = transposed_,
-            .ldb = weight.stride,
-            .c = into + weight.offset,
-            .ldc = weight.stride,
-            .accumulate = true});
+  if (into) {
+    transpose(of(side.values, side, layer.in[0]), weight.columns, L, L, transposed_, weight.stride);
+    multiply({.m = rows,
+              .n = round_up_lanes(weight.columns),
+              .k = L,
+              .a = d,
+              .a_row = L,
+              .a_col = 1,
+              .b = transposed_,
+              .ldb = weight.stride,
+              .c = into + weight.offset,
+              .ldc = weight.stride,
+              .accumulate = true});
+  }
   // The gradient of value v from its row `from` on, which begins at column `first` of the weights.
   const auto pass_on = [&](std::size_t v, std::size_t from, std::size_t first) {
     multiply({.m = net_->values_[v].rows - from,
@@ -424,33 +439,44 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, std:
               .a_col = weight.stride,
               .b = d,
               .ldb = L,
-              .c = gradient(v) + from * L,
+              .c = of(side.gradients, side, v) + from * L,
               .ldc = L,
-              .accumulate = seen[v] != 0});
-    seen[v] = 1;
+              .accumulate = side.seen[v] != 0});
+    side.seen[v] = 1;
   };
   // The features of time need no gradient, the class after them does; so do the data on request alone.
   const std::size_t v = layer.in[0];
-  if (v == 0 && net_->classes_) pass_on(0, net_->features_, net_->features_);
+  if (v == 0 && net_->classes_ && into && !side.tangents) pass_on(0, net_->features_, net_->features_);
   if (v > 1) pass_on(v, 0, 0);
   if (layer.joined && with_input) pass_on(1, 0, net_->values_[v].rows);
 }
 
 template <class T>
 void Frame<T>::backward(const T* theta, T* into, bool with_input) {
-  std::vector<char> seen(net_->values_.size(), 0);  // whether a gradient has been written yet
+  Side side = side_of_values();
   for (std::size_t k = net_->layers_.size(); k-- > 0;) {
     const Layer& layer = net_->layers_[k];
     if (layer.kind == Network::Kind::linear) {
-      linear_backward(layer, theta, into, seen, with_input);
+      T* bias = into + net_->parameters_[layer.bias].offset;
+      const BlockView<T> block{gradient(layer.out), net_->values_[layer.out].rows, lanes_, lanes_};
+      if (layer.activation != Activation::identity) {
+        scale_and_add_row_sums(block, slope(layer.out), bias);
+      } else {
+        add_row_sums<T>(block, bias);
+      }
+      linear_backward(layer, theta, into, side, with_input);
     } else if (layer.kind == Network::Kind::norm) {
-      norm_backward(layer, seen);
+      if (layer.activation != Activation::identity) {
+        const std::size_t rows = net_->values_[layer.out].rows;
+        scale_by<T>(gradient(layer.out), slope(layer.out) + rows * lanes_, rows, lanes_, lanes_);
+      }
+      norm_backward(layer, side.seen);
     } else if (layer.kind == Network::Kind::attention) {
       attend_backward<T>(attention_of(layer), value(layer.in[0]), slope(layer.out), gradient(layer.out),
                          attention_, gradient(layer.in[0]));
-      seen[layer.in[0]] = 1;
+      side.seen[layer.in[0]] = 1;
     } else {
-      combine_backward(layer, theta, into, seen, with_input);
+      combine_backward(layer, theta, into, side, with_input);
     }
   }
   if (net_->classes_) class_backward(into);

@@ -8,11 +8,16 @@
 
 namespace sde::nn {
 
+// Rows of scratch memory that backward_twice() needs besides one for each row of the widest value.
+inline constexpr std::size_t kTwiceRows = 8;
+
 template <class T>
 class Frame {
  public:
-  // What is kept besides values: slopes of activations, `tangents` tangents a lane, gradients.
-  Frame(const Network& network, std::size_t lanes, std::size_t tangents, bool slopes, bool gradients);
+  // What is kept besides values: slopes of activations, `tangents` tangents a lane, gradients; for backward()
+  // through the tangents (`twice`, with slopes and gradients) also what activations were applied to.
+  Frame(const Network& network, std::size_t lanes, std::size_t tangents, bool slopes, bool gradients,
+        bool twice = false);
 
   std::size_t memory() const { return memory_; }  // scalars needed by place()
   void place(T* memory);
@@ -25,6 +30,7 @@ class Frame {
   T* slope(std::size_t v) { return slopes_ + net_->values_[v].slope_offset * lanes_; }
   T* tangent(std::size_t v) { return at(tangents_, v, lanes_ * tangent_count_); }
   T* gradient(std::size_t v) { return at(gradients_, v, lanes_); }
+  T* tangent_gradient(std::size_t v) { return at(tangent_gradients_, v, lanes_ * tangent_count_); }
   T* time() { return time_; }
   std::size_t lanes() const { return lanes_; }
 
@@ -39,9 +45,30 @@ class Frame {
   void push(const T* theta);
   // Gradients of all values from gradient `output`; adds those of theta to `into`.
   void backward(const T* theta, T* into, bool with_input);
+  // The same for what depends on tangents too (gradient and tangent_gradient of `output`), after push().
+  // `into` may be null; then classes get no gradient either. In frame_twice.cc.
+  void backward_twice(const T* theta, T* into, bool with_input, bool with_tangents);
 
  private:
   using Layer = Network::Layer;
+  // What reverse mode passes back through a layer that is linear in x: values, or tangents, whose layers have
+  // no bias and know no time.
+  struct Side {
+    T *values, *gradients;
+    std::size_t lanes;
+    bool tangents;
+    std::vector<char> seen;  // by value: whether a gradient has been written yet
+  };
+  T* of(T* base, const Side& side, std::size_t v) { return at(base, v, side.lanes); }
+  Side side_of_values() {
+    return {values_, gradients_, lanes_, false, std::vector<char>(net_->values_.size())};
+  }
+  Side side_of_tangents() {
+    return {tangents_, tangent_gradients_, lanes_ * tangent_count_, true,
+            std::vector<char>(net_->values_.size())};
+  }
+  T* before(std::size_t v) { return at(before_, v, lanes_); }
+  T* raw(std::size_t v) { return at(raw_, v, lanes_ * tangent_count_); }
   T* at(T* base, std::size_t v, std::size_t lanes) { return base + net_->values_[v].offset * lanes; }
   bool is_uniform(std::size_t v) const { return uniform_ && net_->values_[v].time_only; }
   void features(const T* theta, const T* t, std::size_t lanes, T* out);
@@ -56,11 +83,12 @@ class Frame {
   void norm(const Layer& layer);
   void norm_push(const Layer& layer);
   void norm_backward(const Layer& layer, std::vector<char>& seen);
+  void activation_twice(const Layer& layer, bool with_tangents);
+  void norm_twice(const Layer& layer, Side& values, Side& tangents);
   NormForward<T> norm_of(const Layer& layer);
   NormDerivative<T> derivative_of(const NormForward<T>& p);
   void combine(const Layer& layer, const T* theta, const T* a, const T* b, std::size_t n, bool bias, T* out);
-  void combine_backward(const Layer& layer, const T* theta, T* into, std::vector<char>& seen,
-                        bool with_input);
+  void combine_backward(const Layer& layer, const T* theta, T* into, Side& side, bool with_input);
   Convolution<T> convolution(const Layer& layer, const T* theta) const;
   // Numbers of a pixel of the two inputs of a join.
   std::pair<std::size_t, std::size_t> joined_rows(const Layer& layer, std::size_t n) const;
@@ -70,17 +98,18 @@ class Frame {
   // Rows of memory that attention needs: of one pixel's scores, and of all weights where they are not kept.
   std::size_t attention_rows() const { return net_->attending_ * (keep_slopes_ ? 1 : net_->attending_); }
   std::size_t transposed_rows() const { return round_up_lanes(net_->widest_ + net_->inputs_) + kLaneQuantum; }
-  void linear_backward(const Layer& layer, const T* theta, T* into, std::vector<char>& seen, bool with_input);
+  void linear_backward(const Layer& layer, const T* theta, T* into, Side& side, bool with_input);
 
   const Network* net_;
   std::size_t lanes_, tangent_count_, memory_ = 0;
-  bool keep_slopes_, keep_gradients_, uniform_ = false;
+  bool keep_slopes_, keep_gradients_, twice_, uniform_ = false;
   const std::int32_t* labels_ = nullptr;
   std::int32_t label_ = kNoClass;
   T *values_ = nullptr, *slopes_ = nullptr, *tangents_ = nullptr, *gradients_ = nullptr,
     *uniform_values_ = nullptr;
   T *fold_ = nullptr, *time_ = nullptr, *transposed_ = nullptr, *flipped_ = nullptr, *attention_ = nullptr,
     *inverse_ = nullptr;
+  T *tangent_gradients_ = nullptr, *before_ = nullptr, *raw_ = nullptr, *scratch_ = nullptr;
 };
 
 }  // namespace sde::nn

@@ -88,7 +88,7 @@ void convolve_gradient(const Convolution<T>& c, const T* x, const T* d, std::siz
   for (std::size_t i = 0; i < c.in.height; ++i) {
     for (std::size_t j = 0; j < c.in.width; ++j) {
       const T* from = d + (i * c.in.width + j) * c.out_pixel * n;
-      add_row_sums<T>({from, c.out_channels, n, n}, bias);
+      if (bias) add_row_sums<T>({from, c.out_channels, n, n}, bias);
       for_lines(c.in, c.pixel, c.size, i, j, [&](std::size_t row, std::size_t column, std::size_t count) {
         multiply({.m = c.out_channels,
                   .n = round_up_lanes(count),

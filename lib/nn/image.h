@@ -38,8 +38,8 @@ void convolve_transposed(const Convolution<T>& c, const T* d, std::size_t n, T* 
                          T* scratch);
 std::size_t flipped_size(std::size_t in_channels, std::size_t out_channels, std::size_t size);
 
-// Adds the gradients of weights (laid out like them) and bias; `scratch` takes (rows of the input + 16) n
-// numbers. Where the window has more than one line, in.channels is a multiple of kLaneQuantum.
+// Adds the gradients of weights (laid out like them) and bias (where not null); `scratch` takes (rows of the
+// input + 16) n numbers. Where the window has more than one line, in.channels is a multiple of kLaneQuantum.
 template <class T>
 void convolve_gradient(const Convolution<T>& c, const T* x, const T* d, std::size_t n, T* weight, T* bias,
                        T* scratch);

@@ -53,6 +53,8 @@ template <class T>
 class Frame;
 template <class T>
 class Tape;
+template <class T>
+class TangentTape;
 
 class Network {
  public:
@@ -100,6 +102,8 @@ class Network {
   friend class Frame;
   template <class T>
   friend class Tape;
+  template <class T>
+  friend class TangentTape;
 
   struct Value {
     std::size_t rows = 0, offset = 0;              // offset: rows of the values before it

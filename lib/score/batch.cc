@@ -120,6 +120,7 @@ void NoisedBatch::draw(const BatchStreams& streams, std::uint64_t step, std::uin
   if (!from.labels.empty()) {
     fill_uniforms(streams.drops, first, lanes, step, drop_.data(), unused_.data());
     if (tape_) tape_->set_labels(labels_.data());
+    if (tangent_) tangent_->set_labels(labels_.data());
   }
   const double count = static_cast<double>(from.rows.size());
   for (std::size_t l = 0; l < lanes; ++l) {
@@ -217,14 +218,15 @@ double NoisedBatch::denoising(const float* theta, std::size_t used, float* gradi
 double NoisedBatch::energy(const float* theta, std::size_t used, float* gradient, double scale) {
   nn::TangentTape<float>& tape = *tangent_;
   tape.forward(theta, false);
-  std::fill_n(tape.output_adjoint().data, lanes_, 1.0f);
+  const BlockView<float> back = tape.output_adjoint(), turn = tape.tangent_adjoint();
+  std::fill_n(back.data, back.rows * lanes_, 1.0f);
   const BlockView<float> w = tape.tangent();
   tape.backward(theta, nullptr, w.data, false);
   const double sum = squared_errors(w, used, scale, w);
   if (!gradient) return sum;
   tape.forward(theta);
-  std::fill_n(tape.output_adjoint().data, lanes_, 0.0f);
-  std::fill_n(tape.tangent_adjoint().data, lanes_, 1.0f);
+  std::fill_n(back.data, back.rows * lanes_, 0.0f);
+  std::fill_n(turn.data, turn.rows * lanes_, 1.0f);
   tape.backward(theta, gradient);
   return sum;
 }

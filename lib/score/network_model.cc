@@ -9,6 +9,10 @@
 
 namespace sde {
 
+std::size_t outputs_of(Prediction prediction, const nn::NetworkOptions& network, std::size_t dimension) {
+  return prediction == Prediction::energy && network.type != nn::NetworkType::unet ? 1 : dimension;
+}
+
 NetworkModel::NetworkModel(std::shared_ptr<const NoiseProcess> process, const NetworkMeaning& meaning,
                            nn::Network network, AlignedVector<float> theta, Standardisation standardisation)
     : ScoreModel(std::move(process)),
@@ -142,18 +146,19 @@ void NetworkModel::gradient(Want want, nn::Time<float> time, BlockView<const flo
       for (std::size_t i = 0; i < D; ++i) std::copy_n(column.data() + i * n, n, to.row(i) + start);
     };
     tape.resize(n);
+    tape.set_labels(nullptr, label_);
     for (std::size_t l = 0; l < n; ++l) tape.time()[l] = time.lanes ? time.lanes[start + l] : time.value;
     for (std::size_t i = 0; i < D; ++i) std::copy_n(x.row(i) + start, n, tape.input().row(i));
     tape.forward(theta, false);
-    std::fill_n(tape.output_adjoint().data, n, 1.0f);
+    std::fill_n(tape.output_adjoint().data, network_.outputs() * n, 1.0f);
     tape.backward(theta, nullptr, column.data(), false);
     take(out);
     if (want == Want::score) continue;
     // The product of the second derivative with the tangent.
     const auto turn = [&] {
       tape.forward(theta);
-      std::fill_n(tape.output_adjoint().data, n, 0.0f);
-      std::fill_n(tape.tangent_adjoint().data, n, 1.0f);
+      std::fill_n(tape.output_adjoint().data, network_.outputs() * n, 0.0f);
+      std::fill_n(tape.tangent_adjoint().data, network_.outputs() * n, 1.0f);
       tape.backward(theta, nullptr, column.data());
     };
     const BlockView<float> tangent = tape.tangent();

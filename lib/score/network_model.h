@@ -19,6 +19,10 @@ struct NetworkMeaning {
   bool consistency = false;  // the output is that of a consistency function, see ConsistencyScales
 };
 
+// How many numbers a network says about rows of `dimension`: as many, but an energy is one number. That of a
+// unet is the sum of the image that it gives.
+std::size_t outputs_of(Prediction prediction, const nn::NetworkOptions& network, std::size_t dimension);
+
 // The network sees x on a scale of order one, and a time; its output is turned into the score by
 // conversion(). A consistency model has no score.
 class NetworkModel final : public ScoreModel {

@@ -109,7 +109,7 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
       dimension_(dimension),
       process_(make_process(options.process)),
       teacher_(std::move(teacher)),
-      network_(options.network, dimension, options.prediction == Prediction::energy ? 1 : dimension,
+      network_(options.network, dimension, outputs_of(options.prediction, options.network, dimension),
                options.classes) {
   check(options);
   check_objective(teacher_.get());

@@ -55,9 +55,6 @@ void Trainer::check_objective(const ScoreModel* teacher) const {
   const bool matching = o.objective == Objective::sliced || o.objective == Objective::implicit;
   const bool coupled = o.coupling != Coupling::independent;
   const bool taught = o.objective == Objective::distillation || o.coupling == Coupling::reflow;
-  if (o.prediction == Prediction::energy && o.classes) {
-    fail(Status::usage, "/classes: an energy has none; take another prediction");
-  }
   if (matching || o.prediction == Prediction::energy) nn::TangentTape<float>(network_, kLaneQuantum, 1);
   if (consistency && o.prediction != Prediction::edm) {
     fail(Status::usage,
@@ -71,9 +68,6 @@ void Trainer::check_objective(const ScoreModel* teacher) const {
   if (matching && o.prediction == Prediction::energy) {
     fail(Status::usage, "/objective: {} of an energy needs third derivatives; take denoising",
          name_of(o.objective));
-  }
-  if (matching && o.classes) {
-    fail(Status::usage, "/classes: {} score matching knows none; take denoising", name_of(o.objective));
   }
   if (o.objective == Objective::implicit && dimension_ > kMostTraced) {
     fail(Status::usage, "/objective: implicit is for at most {} columns (got {}); take sliced", kMostTraced,

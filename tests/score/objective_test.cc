@@ -169,9 +169,16 @@ INSTANTIATE_TEST_SUITE_P(All, Pairs, testing::ValuesIn(pairs()),
 
 TEST(Energy, HasNoCurl) {
   const std::vector<double> data = draw_modes(2048);
-  const auto asymmetry = [&](Prediction prediction) {
+  const auto asymmetry = [&](Prediction prediction, nn::NetworkType network = nn::NetworkType::mlp) {
     TrainOptions o = of(ProcessType::vp, prediction);
     o.steps = 200;
+    o.network.type = network;
+    if (network != nn::NetworkType::mlp) o.network.hidden = {32, 32};
+    if (network == nn::NetworkType::unet) {
+      o.network.image = {2, 1, 1};
+      o.network.hidden = {16};
+      o.steps = 50;
+    }
     Trainer trainer(o, data, 2048, 2);
     trainer.run({});
     const auto model = trainer.model();
@@ -197,15 +204,20 @@ TEST(Energy, HasNoCurl) {
     return worst / size;
   };
   EXPECT_LT(asymmetry(Prediction::energy), 1e-5);
+  EXPECT_LT(asymmetry(Prediction::energy, nn::NetworkType::resmlp), 1e-5);
+  EXPECT_LT(asymmetry(Prediction::energy, nn::NetworkType::unet), 1e-5);
   EXPECT_GT(asymmetry(Prediction::epsilon), 1e-3);
 }
 
 // The same minimum without sight of the noise.
 TEST(Matching, SlicedAndImplicitAgreeWithDenoising) {
   const std::vector<double> data = draw_modes(kModeRows);
-  for (const Objective objective : {Objective::sliced, Objective::implicit}) {
-    TrainOptions o = of(ProcessType::vp, Prediction::epsilon);
-    o.objective = objective;
+  std::vector<TrainOptions> all(3, of(ProcessType::vp, Prediction::epsilon));
+  all[0].objective = Objective::sliced;
+  all[1].objective = all[2].objective = Objective::implicit;
+  all[2].network.type = nn::NetworkType::resmlp;
+  all[2].network.hidden = {32, 32};
+  for (const TrainOptions& o : all) {
     Trainer trainer(o, data, kModeRows, 2);
     ASSERT_EQ(trainer.run({}), Trainer::End::finished);
     const MixtureModel truth(make_process(o.process), modes());
@@ -361,6 +373,8 @@ TEST(Objectives, SameBitsForAnyThreadsTargetAndInterruption) {
     all.back().coupling = coupling;
   }
   all.push_back(of(ProcessType::vp, Prediction::energy));
+  all.push_back(of(ProcessType::vp, Prediction::energy));
+  all.back().network.type = nn::NetworkType::resmlp;
   for (const Objective objective : {Objective::sliced, Objective::implicit}) {
     all.push_back(of(ProcessType::vp, Prediction::epsilon));
     all.back().objective = objective;
@@ -413,9 +427,12 @@ TEST(Trainer, RefusesWhatDoesNotGoTogether) {
     o.objective = Objective::sliced;
     o.prediction = Prediction::energy;
   });
-  refused("/network/type", [](auto& o) {
-    o.prediction = Prediction::energy;
-    o.network.type = nn::NetworkType::resmlp;
+  refused("/network/attention", [](auto& o) {
+    o.objective = Objective::sliced;
+    o.network.type = nn::NetworkType::unet;
+    o.network.image = {2, 1, 1};
+    o.network.hidden = {16};
+    o.network.attention = true;
   });
   refused("/coupling", [](auto& o) { o.coupling = Coupling::ot; });
   refused("/teacher", [](auto& o) {
