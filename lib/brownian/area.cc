@@ -13,13 +13,13 @@ namespace {
 constexpr double kPi = std::numbers::pi;
 constexpr double kMostTerms = 4096;
 
-// Terms that leave a mean-square error of h^{3/2} / 2 where the usual step is `step` long: the error is c
-// sqrt(m) h / p, c = sqrt(5/12) / pi for Wiktorsson and sqrt(1/12) / pi for Mrongowius & Roessler (Kastner &
-// Roessler 2022, table 2).
+// Terms that leave an error of step^{3/2} / 2 in the mean-square sense over each length of `step`, and of its
+// part of it in a piece of length h: the error is c sqrt(m) h / p, c = sqrt(5/12) / pi for Wiktorsson and
+// sqrt(1/12) / pi for Mrongowius & Roessler (Kastner & Roessler 2022, table 2).
 std::size_t terms_for(AreaLaw law, std::size_t noises, double h, double step) {
   if (law == AreaLaw::davie || law == AreaLaw::foster || noises < 2) return 0;
   const double c = std::sqrt((law == AreaLaw::wiktorsson ? 5.0 : 1.0) / 12) / kPi;
-  const double p = c * std::sqrt(static_cast<double>(noises)) * h / (0.5 * std::pow(step, 1.5));
+  const double p = c * std::sqrt(static_cast<double>(noises)) * std::sqrt(h) / (0.5 * step);
   if (!(p <= kMostTerms))
     fail(Status::usage,
          "/brownian/levy_area: steps of {:g} take {:.0f} terms a step, more than {:g}; use foster or a "

@@ -29,6 +29,7 @@ BrownianGrid::BrownianGrid(const GridOptions& options) : options_(options) {
   for (std::uint32_t c = 0; c < options.noises; ++c) {
     increments_.push_back(make_stream(options.seed, Purpose::brownian, c));
     areas_.push_back(make_stream(options.seed, Purpose::space_time, c));
+    thirds_.push_back(make_stream(options.seed, Purpose::space_time, kThirdComponents + c));
   }
 }
 
@@ -49,6 +50,7 @@ GridReader::GridReader(const BrownianGrid& grid, std::uint64_t first_id, std::si
   pairs_ = std::max<std::uint64_t>(1, kBufferBytes / sizeof(double) / std::max<std::size_t>(1, 2 * row_));
   increments_.values.resize(2 * pairs_ * row_);
   if (grid.options().space_time) areas_.values.resize(2 * pairs_ * row_);
+  if (grid.options().space_time_time) thirds_.values.resize(2 * pairs_ * row_);
   if (grid.options().coarsen > 1) {
     coarse_.resize(row_);
     if (grid.options().space_time) {
@@ -61,7 +63,7 @@ GridReader::GridReader(const BrownianGrid& grid, std::uint64_t first_id, std::si
 
 void GridReader::restart(std::uint64_t first_id) {
   first_id_ = first_id;
-  increments_.count = areas_.count = 0;
+  increments_.count = areas_.count = thirds_.count = 0;
 }
 
 ConstBlock GridReader::view(const double* data) const {
@@ -130,6 +132,11 @@ ConstBlock GridReader::areas(std::uint64_t step) {
   const double length = grid_.length(step);
   for (std::size_t i = 0; i < row_; ++i) coarse_area_[i] = coarse_area_[i] / length - 0.5 * w[i];
   return view(coarse_area_.data());
+}
+
+ConstBlock GridReader::thirds(std::uint64_t step) {
+  assert(grid_.options().space_time_time && grid_.options().coarsen == 1 && step < grid_.steps());
+  return view(fine(thirds_, grid_.thirds(), 1.0 / 720, step));
 }
 
 }  // namespace sde

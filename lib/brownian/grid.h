@@ -9,6 +9,7 @@
 
 #include "base/aligned.h"
 #include "base/block.h"
+#include "brownian/chen.h"
 #include "random/stream.h"
 
 namespace sde {
@@ -18,13 +19,15 @@ struct GridOptions {
   std::size_t noises = 1;                                           // independent Brownian motions
   double step = 0;                                                  // length h of a fine step, > 0
   std::uint64_t steps = std::numeric_limits<std::uint64_t>::max();  // fine steps there are
-  double last_step = 0;       // length of the last fine step where it is another; 0: it is not
-  std::uint64_t coarsen = 1;  // fine steps to a step that is served: the same path on a coarser grid
-  bool space_time = false;    // areas are wanted
+  double last_step = 0;          // length of the last fine step where it is another; 0: it is not
+  std::uint64_t coarsen = 1;     // fine steps to a step that is served: the same path on a coarser grid
+  bool space_time = false;       // areas are wanted
+  bool space_time_time = false;  // and K
 };
 
 // Fine step j of component c has dW = sqrt(h) z with z the normal of Purpose::brownian at (id, j, c), and the
-// space-time Levy area H = sqrt(h / 12) z' with z' of Purpose::space_time. Immutable; threads share it.
+// space-time Levy area H = sqrt(h / 12) z' with z' of Purpose::space_time, K = sqrt(h / 720) z'' with z'' of
+// its components from kThirdComponents on. Immutable; threads share it.
 class BrownianGrid {
  public:
   // Throws Error(Status::usage) for a length that is not positive and finite, or a coarsening of 0.
@@ -36,11 +39,12 @@ class BrownianGrid {
   double fine_length(std::uint64_t fine_step) const;
   const std::vector<Stream>& increments() const { return increments_; }  // one a component
   const std::vector<Stream>& areas() const { return areas_; }
+  const std::vector<Stream>& thirds() const { return thirds_; }
 
  private:
   GridOptions options_;
   std::uint64_t steps_;
-  std::vector<Stream> increments_, areas_;
+  std::vector<Stream> increments_, areas_, thirds_;
 };
 
 // The steps of one block of lanes, whose path ids follow one another, from a buffer that stays in the
@@ -62,6 +66,10 @@ class GridReader {
   // where options().space_time.
   ConstBlock areas(std::uint64_t step);
 
+  // [noises][lanes]: K over a step, ~ N(0, h/720), independent of dW and H (see BrownianNeeds). Only where
+  // options().space_time and space_time_time, and of steps that are fine ones.
+  ConstBlock thirds(std::uint64_t step);
+
  private:
   // Fine steps first_pair * 2 ... in the layout of fill_normal_steps.
   struct Buffer {
@@ -79,7 +87,7 @@ class GridReader {
   std::uint64_t first_id_;
   std::size_t lanes_, row_;  // row_ = noises * lanes
   std::uint64_t pairs_;      // of steps in a full buffer
-  Buffer increments_, areas_;
+  Buffer increments_, areas_, thirds_;
   AlignedVector<double> coarse_, coarse_area_, end_value_, end_;
 };
 

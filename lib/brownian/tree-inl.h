@@ -1,4 +1,4 @@
-// One node of a virtual Brownian tree: normals at its address, and the halving of an interval.
+// One node of a virtual Brownian tree: normals at its address, and the halving of a part.
 #if defined(SDE_BROWNIAN_TREE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef SDE_BROWNIAN_TREE_INL_H_
 #undef SDE_BROWNIAN_TREE_INL_H_
@@ -34,36 +34,50 @@ HWY_INLINE void NodeNormals(const PhiloxKeys& keys, const VU (&id)[kPairOfVector
   BoxMuller(TreeF64(), words, normals);
 }
 
-// Scales that halving an interval of length s takes.
+// A part of length s has the coordinates x0 = W, x1 = -2 sqrt(3) H and, in trees that have it, x2 = 12
+// sqrt(5) K: integrals of the first shifted Legendre polynomials against dW, independent and of variance s.
+// Those of its halves, as sums and differences, are rotations of them and of new normals z: with e = sqrt(s)
+// z, d0 = e1/2 - sqrt(3)/2 x1 and s1 = x1/2 + sqrt(3)/2 e1, d1 = e2 where x2 is left free and else d1 = e2/4
+// - sqrt(15)/4 x2 and s2 = x2/4 + sqrt(15)/4 e2, d2 = e3; halves are (s +- d)/2, s0 = x0. The first two lines
+// are the midpoint rule of arXiv 2405.06464.
 struct HalvingScales {
   explicit HalvingScales(double s)
-      : z(0.25 * std::sqrt(s)),
-        n(0.25 * s * std::sqrt(s / 12)),
-        skew(1.5 / s),
-        turn(-0.25 * s),
-        half(0.5 * s) {}
-  double z, n, skew, turn, half;
+      : quarter(0.25 * std::sqrt(s)),
+        root3(0.25 * std::sqrt(3 * s)),
+        half(0.5 * std::sqrt(s)),
+        eighth(0.125 * std::sqrt(s)),
+        root15(0.125 * std::sqrt(15 * s)) {}
+  double quarter, root3, half, eighth, root15;
 };
 
-template <class V>
+template <class V, std::size_t kOrder>
 struct Halves {
-  V left_w, left_h, right_w, right_h;  // W and Hbar = length * H of the halves
-  V w_m;                               // W at the middle, from the start of the span
+  V left[kOrder], right[kOrder];
 };
 
-// Halves of [a, b] with W = part_w and Hbar = part_h, where W_a = w_a: arXiv 2405.06464, with z ~ N(0, s/16)
-// and n ~ N(0, s/12).
-template <class V>
-HWY_INLINE Halves<V> Halve(V part_w, V part_h, V w_a, const LanePair<V>& normals, const HalvingScales& s) {
+// `third` is read where kOrder is 3.
+template <std::size_t kOrder, class V>
+HWY_INLINE Halves<V, kOrder> Halve(const V (&x)[kOrder], const LanePair<V>& normals, const LanePair<V>& third,
+                                   const HalvingScales& s) {
   const TreeF64 d;
-  const V z = hn::Mul(normals.even, hn::Set(d, s.z));
-  const V n = hn::Mul(normals.odd, hn::Set(d, s.n));
-  const V half_w = hn::Mul(part_w, hn::Set(d, 0.5));
-  const V skew = Fma(part_h, hn::Set(d, s.skew), z);
-  const V common = Fma(part_h, hn::Set(d, 0.125), hn::Mul(z, hn::Set(d, s.turn)));
-  Halves<V> halves{hn::Add(half_w, skew), hn::Add(common, n), hn::Sub(half_w, skew), hn::Sub(common, n),
-                   part_w};
-  halves.w_m = hn::Add(w_a, halves.left_w);
+  const auto by = [&](V v, double factor) HWY_ATTR { return hn::Mul(v, hn::Set(d, factor)); };
+  // Half of each sum and difference.
+  V sum[kOrder], difference[kOrder];
+  sum[0] = by(x[0], 0.5);
+  difference[0] = Fma(x[1], hn::Set(d, -0.43301270189221932338), by(normals.even, s.quarter));
+  sum[1] = Fma(x[1], hn::Set(d, 0.25), by(normals.even, s.root3));
+  if constexpr (kOrder == 2) {
+    difference[1] = by(normals.odd, s.half);
+  } else {
+    difference[1] = Fma(x[2], hn::Set(d, -0.48412291827592711065), by(normals.odd, s.eighth));
+    sum[2] = Fma(x[2], hn::Set(d, 0.125), by(normals.odd, s.root15));
+    difference[2] = by(third.even, s.half);
+  }
+  Halves<V, kOrder> halves;
+  for (std::size_t i = 0; i < kOrder; ++i) {
+    halves.left[i] = hn::Add(sum[i], difference[i]);
+    halves.right[i] = hn::Sub(sum[i], difference[i]);
+  }
   return halves;
 }
 

@@ -23,7 +23,7 @@ using VU = hn::Vec<U64>;
 // Where the lanes of a vector are on their way down: the part [a, b] that holds the target.
 struct Descent {
   VU target, a;        // in ticks
-  V part_w, part_h;    // W and Hbar = length * H of [a, b]
+  V part[2];           // coordinates of [a, b]
   V w_a, h_a, time_a;  // W and Hbar of [0, a], and its length
 };
 
@@ -33,10 +33,12 @@ HWY_INLINE void Descend(Descent& lane, const LanePair<V>& normals, double s, int
   const U64 du;
   const hn::RebindToSigned<U64> di;
   const HalvingScales scales(s);
-  const Halves<V> halves = Halve(lane.part_w, lane.part_h, lane.w_a, normals, scales);
+  const Halves<V, 2> halves = Halve<2>(lane.part, normals, normals, scales);
   const VU middle = hn::Add(lane.a, hn::Set(du, std::uint64_t{1} << (BrownianTree::kLevels - 1 - level)));
-  const V time_m = hn::Add(lane.time_a, hn::Set(d, scales.half));
-  const V h_m = AreaToMiddle(lane.h_a, halves.left_h, lane.w_a, halves.w_m, lane.time_a, time_m);
+  const V time_m = hn::Add(lane.time_a, hn::Set(d, 0.5 * s));
+  const V w_m = hn::Add(lane.w_a, halves.left[0]);
+  const V left_h = hn::Mul(halves.left[1], hn::Set(d, 0.5 * s * kAreaOfCoordinate));
+  const V h_m = AreaToMiddle(lane.h_a, left_h, lane.w_a, w_m, lane.time_a, time_m);
 
   // Ticks are below 2^63: as signed integers they compare the same, and faster. Lanes that are there stay
   // there.
@@ -45,10 +47,9 @@ HWY_INLINE void Descend(Descent& lane, const LanePair<V>& normals, double s, int
   const auto right = hn::RebindMask(d, right_ticks);
   lane.a = hn::IfThenElse(right_ticks, middle, lane.a);
   lane.time_a = hn::IfThenElse(right, time_m, lane.time_a);
-  lane.w_a = hn::IfThenElse(right, halves.w_m, lane.w_a);
+  lane.w_a = hn::IfThenElse(right, w_m, lane.w_a);
   lane.h_a = hn::IfThenElse(right, h_m, lane.h_a);
-  lane.part_w = hn::IfThenElse(right, halves.right_w, halves.left_w);
-  lane.part_h = hn::IfThenElse(right, halves.right_h, halves.left_h);
+  for (std::size_t i = 0; i < 2; ++i) lane.part[i] = hn::IfThenElse(right, halves.right[i], halves.left[i]);
 }
 
 // One component. hbar may be null.
@@ -69,12 +70,13 @@ void TreeAt(const Stream& stream, double span, const std::uint64_t* ids, const s
     }
     NodeNormals(keys, id, node, normals);
     for (std::size_t g = 0; g < kPairOfVectors; ++g) {
-      lane[g].part_w = hn::Mul(normals[g].even, hn::Set(d, std::sqrt(span)));
-      lane[g].part_h = hn::Mul(normals[g].odd, hn::Set(d, span * std::sqrt(span / 12)));
+      lane[g].part[0] = hn::Mul(normals[g].even, hn::Set(d, std::sqrt(span)));
+      lane[g].part[1] = hn::Mul(normals[g].odd, hn::Set(d, std::sqrt(span)));
       const auto at_end = hn::Eq(lane[g].target, hn::Set(du, BrownianTree::kTicks));
       lane[g].a = hn::IfThenElseZero(at_end, lane[g].target);
-      lane[g].w_a = hn::IfThenElseZero(hn::RebindMask(d, at_end), lane[g].part_w);
-      lane[g].h_a = hn::IfThenElseZero(hn::RebindMask(d, at_end), lane[g].part_h);
+      lane[g].w_a = hn::IfThenElseZero(hn::RebindMask(d, at_end), lane[g].part[0]);
+      lane[g].h_a = hn::IfThenElseZero(hn::RebindMask(d, at_end),
+                                       hn::Mul(lane[g].part[1], hn::Set(d, span * kAreaOfCoordinate)));
       lane[g].time_a = hn::Zero(d);
     }
     double s = span;
@@ -104,11 +106,14 @@ namespace sde {
 
 HWY_EXPORT(TreeAt);
 
-BrownianTree::BrownianTree(std::uint64_t seed, std::size_t noises, double span) : span_(span) {
+BrownianTree::BrownianTree(std::uint64_t seed, std::size_t noises, double span, bool third) : span_(span) {
   if (!(span > 0) || !std::isfinite(span)) {
     fail(Status::usage, "a Brownian tree needs a span above 0 (got {})", span);
   }
-  for (std::uint32_t c = 0; c < noises; ++c) streams_.push_back(make_stream(seed, Purpose::tree, c));
+  for (std::uint32_t c = 0; c < noises; ++c) {
+    streams_.push_back(make_stream(seed, Purpose::tree, c));
+    if (third) third_.push_back(make_stream(seed, Purpose::tree, kThirdComponents + c));
+  }
 }
 
 std::uint64_t BrownianTree::ticks(double time, int granularity) const {
@@ -118,7 +123,7 @@ std::uint64_t BrownianTree::ticks(double time, int granularity) const {
 }
 
 void BrownianTree::at(const std::uint64_t* ids, const std::uint64_t* ticks, Block w, Block hbar) const {
-  assert(w.rows == noises() && w.lanes % kLaneQuantum == 0);
+  assert(third_.empty() && w.rows == noises() && w.lanes % kLaneQuantum == 0);
   for (std::size_t c = 0; c < noises(); ++c) {
     HWY_DYNAMIC_DISPATCH(TreeAt)
     (streams_[c], span_, ids, ticks, w.lanes, w.row(c), hbar.data ? hbar.row(c) : nullptr);

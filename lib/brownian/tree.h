@@ -8,9 +8,14 @@
 #include <vector>
 
 #include "base/block.h"
+#include "brownian/chen.h"
 #include "random/stream.h"
 
 namespace sde {
+
+// A part of a tree is held by the integrals of shifted Legendre polynomials against dW over it.
+inline constexpr double kAreaOfCoordinate = -0.28867513459481288225;  // H is this times the second
+inline constexpr double kThirdOfCoordinate = 0.03726779962499649394;  // K is this times the third
 
 // Times are whole ticks from the start of the span, of which there are 2^62: comparing them is exact. A query
 // halves the span until it meets its tick, so one that is a multiple of 2^k costs at most 62 - k halvings: a
@@ -21,23 +26,27 @@ class BrownianTree {
   static constexpr int kLevels = 62;
   static constexpr std::uint64_t kTicks = std::uint64_t{1} << kLevels;
 
-  // Throws Error(Status::usage) for a span that is not positive and finite.
-  BrownianTree(std::uint64_t seed, std::size_t noises, double span);
+  // With `third`, halving looks at the space-time-time areas K too, so that they can be told: another path of
+  // the same law, for another normal of each node is used. Throws Error(Status::usage) for a span that is not
+  // positive and finite.
+  BrownianTree(std::uint64_t seed, std::size_t noises, double span, bool third = false);
 
   std::size_t noises() const { return streams_.size(); }
   double span() const { return span_; }
   const std::vector<Stream>& streams() const { return streams_; }  // one a component
+  const std::vector<Stream>& third() const { return third_; }      // the same; empty without K
   double time(std::uint64_t ticks) const { return static_cast<double>(ticks) * 0x1p-62 * span_; }
   // The nearest multiple of 2^granularity ticks, within the span.
   std::uint64_t ticks(double time, int granularity = 0) const;
 
   // w, [noises][lanes]: W at ticks[lane] <= kTicks of the path ids[lane]; W is 0 at 0. hbar, the same shape
   // or empty (data null): t H_{0,t}, where H is the space-time Levy area of [0, t] as in GridReader::areas.
+  // Of trees without K.
   void at(const std::uint64_t* ids, const std::uint64_t* ticks, Block w, Block hbar = {}) const;
 
  private:
   double span_;
-  std::vector<Stream> streams_;
+  std::vector<Stream> streams_, third_;
 };
 
 // What lies between two queries s < t of the same paths: dw = W_t - W_s and, by Chen's relation, the area h =

@@ -1,15 +1,20 @@
-// What halving an interval of a virtual Brownian tree reads and writes, a row of lanes each.
+// What halving a part of a virtual Brownian tree reads and writes: rows of lanes, one for each coordinate
+// (see tree-inl.h).
 #pragma once
 
+#include <array>
 #include <cstdint>
+
+#include "random/stream.h"
 
 namespace sde {
 
 struct TreeNode {
+  const Stream *stream, *third;  // third null: two coordinates
   std::uint64_t first_id, node;
-  double length, time;                        // of the interval, and of its start
-  const double *part_w, *part_h, *w_a, *h_a;  // h_a null: no areas
-  double *left_w, *left_h, *right_w, *right_h, *middle_w, *middle_h;
+  double length;  // of the part
+  std::array<const double*, 3> part;
+  std::array<double*, 3> left, right;
 };
 
 }  // namespace sde

@@ -4,6 +4,8 @@
 #define HWY_TARGET_INCLUDE "brownian/tree_walk.cc"
 #include "hwy/foreach_target.h"
 // after foreach_target.h
+#include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 
@@ -13,57 +15,64 @@
 HWY_BEFORE_NAMESPACE();
 namespace sde::HWY_NAMESPACE {
 
-// W and Hbar of the span.
-void WalkRoot(const Stream& stream, double span, std::uint64_t first_id, std::size_t lanes, double* w,
-              double* h) {
+// Coordinates of the span.
+void WalkRoot(const TreeNode& out, std::size_t lanes) {
   const TreeF64 d;
   const TreeU64 du;
   const std::size_t width = hn::Lanes(d);
-  const PhiloxKeys keys(stream);
-  const auto scale_w = hn::Set(d, std::sqrt(span)), scale_h = hn::Set(d, span * std::sqrt(span / 12));
+  const PhiloxKeys keys(*out.stream), third_keys(out.third ? *out.third : *out.stream);
+  const auto scale = hn::Set(d, std::sqrt(out.length));
   using VU = hn::Vec<TreeU64>;
   for (std::size_t i = 0; i < lanes; i += kPairOfVectors * width) {
-    const VU id[] = {hn::Iota(du, first_id + i), hn::Iota(du, first_id + i + width)};
+    const VU id[] = {hn::Iota(du, out.first_id + i), hn::Iota(du, out.first_id + i + width)};
     const VU node[] = {hn::Zero(du), hn::Zero(du)};
-    LanePair<hn::Vec<TreeF64>> normals[kPairOfVectors];
+    LanePair<hn::Vec<TreeF64>> normals[kPairOfVectors], third[kPairOfVectors];
     NodeNormals(keys, id, node, normals);
+    if (out.third) NodeNormals(third_keys, id, node, third);
     for (std::size_t g = 0; g < kPairOfVectors; ++g) {
-      hn::Store(hn::Mul(normals[g].even, scale_w), d, w + i + g * width);
-      hn::Store(hn::Mul(normals[g].odd, scale_h), d, h + i + g * width);
+      const std::size_t at = i + g * width;
+      hn::Store(hn::Mul(normals[g].even, scale), d, out.left[0] + at);
+      hn::Store(hn::Mul(normals[g].odd, scale), d, out.left[1] + at);
+      if (out.third) hn::Store(hn::Mul(third[g].even, scale), d, out.left[2] + at);
     }
   }
 }
 
-void WalkHalve(const Stream& stream, const TreeNode& in, std::size_t lanes) {
+template <std::size_t kOrder>
+HWY_INLINE void HalveLanes(const TreeNode& in, std::size_t lanes) {
   const TreeF64 d;
   const TreeU64 du;
   using V = hn::Vec<TreeF64>;
   using VU = hn::Vec<TreeU64>;
   const std::size_t width = hn::Lanes(d);
-  const PhiloxKeys keys(stream);
+  const PhiloxKeys keys(*in.stream), third_keys(kOrder == 3 ? *in.third : *in.stream);
   const HalvingScales scales(in.length);
-  const V time_a = hn::Set(d, in.time), time_m = hn::Set(d, in.time + scales.half);
   for (std::size_t i = 0; i < lanes; i += kPairOfVectors * width) {
     const VU id[] = {hn::Iota(du, in.first_id + i), hn::Iota(du, in.first_id + i + width)};
     const VU node[] = {hn::Set(du, in.node), hn::Set(du, in.node)};
-    LanePair<V> normals[kPairOfVectors];
+    LanePair<V> normals[kPairOfVectors], third[kPairOfVectors];
     NodeNormals(keys, id, node, normals);
+    if constexpr (kOrder == 3) NodeNormals(third_keys, id, node, third);
 #pragma GCC unroll 2
     for (std::size_t g = 0; g < kPairOfVectors; ++g) {
       const std::size_t at = i + g * width;
-      const V w_a = hn::Load(d, in.w_a + at);
-      const Halves<V> halves =
-          Halve(hn::Load(d, in.part_w + at), hn::Load(d, in.part_h + at), w_a, normals[g], scales);
-      hn::Store(halves.left_w, d, in.left_w + at);
-      hn::Store(halves.left_h, d, in.left_h + at);
-      hn::Store(halves.right_w, d, in.right_w + at);
-      hn::Store(halves.right_h, d, in.right_h + at);
-      hn::Store(halves.w_m, d, in.middle_w + at);
-      if (in.h_a)
-        hn::Store(AreaToMiddle(hn::Load(d, in.h_a + at), halves.left_h, w_a, halves.w_m, time_a, time_m), d,
-                  in.middle_h + at);
+      V x[kOrder];
+      for (std::size_t k = 0; k < kOrder; ++k) x[k] = hn::Load(d, in.part[k] + at);
+      const Halves<V, kOrder> halves =
+          Halve<kOrder>(x, normals[g], kOrder == 3 ? third[g] : normals[g], scales);
+      for (std::size_t k = 0; k < kOrder; ++k) {
+        hn::Store(halves.left[k], d, in.left[k] + at);
+        hn::Store(halves.right[k], d, in.right[k] + at);
+      }
     }
   }
+}
+
+void WalkHalve(const TreeNode& in, std::size_t lanes) {
+  if (in.third)
+    HalveLanes<3>(in, lanes);
+  else
+    HalveLanes<2>(in, lanes);
 }
 
 }  // namespace sde::HWY_NAMESPACE
@@ -75,87 +84,90 @@ namespace sde {
 HWY_EXPORT(WalkRoot);
 HWY_EXPORT(WalkHalve);
 
-TreeWalker::TreeWalker(const BrownianTree& tree, std::size_t lanes, bool areas)
-    : tree_(tree), lanes_(lanes), areas_(areas), root_(2 * tree.noises() * lanes), zero_(lanes) {
+TreePart longest_part(std::uint64_t from, std::uint64_t to, int longest) {
+  assert(from < to && to <= BrownianTree::kTicks);
+  const int most = std::min(longest, BrownianTree::kLevels);
+  const int aligned = from == 0 ? most : std::countr_zero(from);
+  const int fitting = std::bit_width(to - from) - 1;
+  return {from, BrownianTree::kLevels - std::min({most, aligned, fitting})};
+}
+
+TreeWalker::TreeWalker(const BrownianTree& tree, std::size_t lanes)
+    : tree_(tree),
+      lanes_(lanes),
+      coordinates_(tree.third().empty() ? 2 : 3),
+      root_(coordinates_ * tree.noises() * lanes) {
   assert(lanes % kLaneQuantum == 0);
 }
 
 void TreeWalker::start(std::uint64_t first_id) {
   first_id_ = first_id;
   depth_ = 0;
-  result_level_ = -1;
-  at_end_ = false;
   path_[0] = {};
   nodes_ = 1;
-  for (std::size_t c = 0; c < tree_.noises(); ++c) HWY_DYNAMIC_DISPATCH(WalkRoot)
-  (tree_.streams()[c], tree_.span(), first_id, lanes_, root_.data() + 2 * c * lanes_,
-   root_.data() + (2 * c + 1) * lanes_);
+  TreeNode node{};
+  node.first_id = first_id;
+  node.length = tree_.span();
+  for (std::size_t c = 0; c < tree_.noises(); ++c) {
+    node.stream = &tree_.streams()[c];
+    node.third = coordinates_ == 3 ? &tree_.third()[c] : nullptr;
+    for (std::size_t k = 0; k < coordinates_; ++k)
+      node.left[k] = root_.data() + (k * tree_.noises() + c) * lanes_;
+    HWY_DYNAMIC_DISPATCH(WalkRoot)(node, lanes_);
+  }
 }
 
-double* TreeWalker::row(int level, std::size_t c, int r) {
-  return levels_[static_cast<std::size_t>(level)].data() + (c * kRows + static_cast<std::size_t>(r)) * lanes_;
-}
-const double* TreeWalker::row(int level, std::size_t c, int r) const {
-  return levels_[static_cast<std::size_t>(level)].data() + (c * kRows + static_cast<std::size_t>(r)) * lanes_;
+double* TreeWalker::row(int level, std::size_t r, std::size_t c) {
+  return levels_[static_cast<std::size_t>(level)].data() + (r * tree_.noises() + c) * lanes_;
 }
 
-const double* TreeWalker::result(std::size_t c, int which) const {
-  assert(which == 0 || areas_);
-  if (at_end_) return root_.data() + (2 * c + static_cast<std::size_t>(which)) * lanes_;
-  return result_level_ < 0 ? zero_.data() : row(result_level_, c, middle_w + which);
+ConstBlock TreeWalker::coordinate(std::size_t i) const {
+  assert(i < coordinates_);
+  const std::size_t block = tree_.noises() * lanes_;
+  const double* data = root_.data() + i * block;
+  if (depth_ > 0) {
+    const auto at = static_cast<std::size_t>(depth_);
+    data = levels_[at - 1].data() + (i + (path_[at].right ? coordinates_ : 0)) * block;
+  }
+  return {data, tree_.noises(), lanes_, lanes_};
 }
 
-void TreeWalker::move(std::uint64_t tick) {
-  assert(tick <= BrownianTree::kTicks);
-  at_end_ = tick == BrownianTree::kTicks;
-  if (at_end_) return;
-  while ((path_[static_cast<std::size_t>(depth_)].start ^ tick) >> (BrownianTree::kLevels - depth_) != 0)
+void TreeWalker::move(const TreePart& part) {
+  while (depth_ > part.depth ||
+         (path_[static_cast<std::size_t>(depth_)].start ^ part.start) >> (BrownianTree::kLevels - depth_) !=
+             0)
     --depth_;
-  while (path_[static_cast<std::size_t>(depth_)].start != tick) {
-    Interval& parent = path_[static_cast<std::size_t>(depth_)];
+  for (; depth_ < part.depth; ++depth_) {
+    const Step& parent = path_[static_cast<std::size_t>(depth_)];
     if (!parent.halved) evaluate();
     const std::uint64_t half = std::uint64_t{1} << (BrownianTree::kLevels - 1 - depth_);
-    Interval& child = path_[static_cast<std::size_t>(depth_) + 1];
-    child = parent;
-    child.right = tick - parent.start >= half;
+    Step& child = path_[static_cast<std::size_t>(depth_) + 1];
+    child.right = part.start - parent.start >= half;
+    child.start = parent.start + (child.right ? half : 0);
     child.halved = false;
-    if (child.right) {
-      child.start += half;
-      child.time += 0.5 * std::ldexp(tree_.span(), -depth_);
-      child.value_level = depth_;
-    }
-    ++depth_;
   }
-  result_level_ = path_[static_cast<std::size_t>(depth_)].value_level;
 }
 
 void TreeWalker::evaluate() {
-  Interval& interval = path_[static_cast<std::size_t>(depth_)];
+  Step& step = path_[static_cast<std::size_t>(depth_)];
   const auto level = static_cast<std::size_t>(depth_);
   if (level >= levels_.size()) levels_.resize(level + 1);
-  if (levels_[level].empty()) levels_[level].resize(kRows * tree_.noises() * lanes_);
+  if (levels_[level].empty()) levels_[level].resize(2 * coordinates_ * tree_.noises() * lanes_);
   TreeNode node{};
   node.first_id = first_id_;
-  node.node =
-      depth_ == 0 ? 1 : (std::uint64_t{1} << depth_) | interval.start >> (BrownianTree::kLevels - depth_);
+  node.node = TreePart{step.start, depth_}.node();
   node.length = std::ldexp(tree_.span(), -depth_);
-  node.time = interval.time;
   for (std::size_t c = 0; c < tree_.noises(); ++c) {
-    const double* root = root_.data() + 2 * c * lanes_;
-    node.part_w = depth_ == 0 ? root : row(depth_ - 1, c, interval.right ? right_w : left_w);
-    node.part_h = depth_ == 0 ? root + lanes_ : row(depth_ - 1, c, interval.right ? right_h : left_h);
-    const int values = interval.value_level;
-    node.w_a = values < 0 ? zero_.data() : row(values, c, middle_w);
-    node.h_a = !areas_ ? nullptr : values < 0 ? zero_.data() : row(values, c, middle_h);
-    node.left_w = row(depth_, c, left_w);
-    node.left_h = row(depth_, c, left_h);
-    node.right_w = row(depth_, c, right_w);
-    node.right_h = row(depth_, c, right_h);
-    node.middle_w = row(depth_, c, middle_w);
-    node.middle_h = row(depth_, c, middle_h);
-    HWY_DYNAMIC_DISPATCH(WalkHalve)(tree_.streams()[c], node, lanes_);
+    node.stream = &tree_.streams()[c];
+    node.third = coordinates_ == 3 ? &tree_.third()[c] : nullptr;
+    for (std::size_t k = 0; k < coordinates_; ++k) {
+      node.part[k] = coordinate(k).row(c);
+      node.left[k] = row(depth_, k, c);
+      node.right[k] = row(depth_, coordinates_ + k, c);
+    }
+    HWY_DYNAMIC_DISPATCH(WalkHalve)(node, lanes_);
   }
-  interval.halved = true;
+  step.halved = true;
   ++nodes_;
 }
 

@@ -92,6 +92,7 @@ class Measurement {
       if (!stepper) continue;
       needs_.space_time = needs_.space_time || stepper->needs().space_time;
       needs_.levy_area = needs_.levy_area || stepper->needs().levy_area;
+      needs_.space_time_time = needs_.space_time_time || stepper->needs().space_time_time;
     }
     // Per level: the norm of the error, then the signed error of each state; last, the size of each state.
     width_ = 1 + sde_.dimension();
@@ -126,6 +127,8 @@ class Measurement {
   // Another method than the one measured, so that one which converges to the wrong process is found out, and
   // of the highest order that the noise allows, in whichever calculus it has it.
   const Method& reference_method() const {
+    if (options_.method->family == MethodFamily::splitting)  // the equation has the form that these take
+      return find_method(std::string(options_.method->name) == "quicsort" ? "should" : "quicsort");
     for (const char* name : {"rk4", "sra3", "sri2w1", "slowrk", "milstein", "log-ode", "dopri5", "sra1"}) {
       const Method& method = find_method(name);
       const bool itself = name == std::string(options_.method->name) ||
@@ -156,15 +159,27 @@ class Measurement {
 
   // The Brownian path of a leaf on the fine grid.
   struct FinePath {
-    AlignedVector<double> dW, H, area;  // [step][row][lane]
+    AlignedVector<double> dW, H, K, area;  // [step][row][lane]
+    std::size_t noises = 0;
+
+    PathPiece piece(std::uint64_t step, double h) const {
+      const auto block = [step](const AlignedVector<double>& values, std::size_t rows) {
+        return values.empty() ? ConstBlock{}
+                              : ConstBlock{values.data() + step * rows * kLanes, rows, kLanes, kLanes};
+      };
+      return {h, block(dW, noises), block(H, noises), block(K, noises),
+              block(area, AreaSource::pairs(noises))};
+    }
   };
 
   FinePath fine_path(std::uint64_t first) const {
     FinePath path;
     const std::size_t noises = sde_.noises.size(), row = noises * kLanes,
                       area_row = AreaSource::pairs(noises) * kLanes;
+    path.noises = noises;
     path.dW.resize(fine_ * row);
-    if (needs_.space_time || needs_.levy_area) path.H.resize(fine_ * row);
+    if (needs_.uses_space_time()) path.H.resize(fine_ * row);
+    if (needs_.space_time_time) path.K.resize(fine_ * row);
     if (needs_.levy_area) path.area.resize(fine_ * area_row);
     if (noises == 0) return path;
     const double h = (options_.end - options_.start) / static_cast<double>(fine_);
@@ -175,40 +190,11 @@ class Measurement {
       increments.serve(i, h, input);
       std::copy_n(input.dW, row, path.dW.data() + i * row);
       if (!path.H.empty()) std::copy_n(input.H, row, path.H.data() + i * row);
+      if (!path.K.empty()) std::copy_n(input.K, row, path.K.data() + i * row);
       if (!path.area.empty()) std::copy_n(input.area, area_row, path.area.data() + i * area_row);
     }
     return path;
   }
-
-  // The same path over several fine steps, by Chen's relation.
-  struct CoarseStep {
-    AlignedVector<double> dW, H, area;
-
-    void join(const FinePath& path, std::uint64_t first, std::uint64_t count, double fine_h,
-              std::size_t noises) {
-      const std::size_t row = noises * kLanes, area_row = AreaSource::pairs(noises) * kLanes;
-      dW.assign(row, 0);
-      H.assign(path.H.empty() ? 0 : row, 0);
-      area.assign(path.area.empty() ? 0 : area_row, 0);
-      for (std::uint64_t s = first; s < first + count; ++s) {
-        const double* w = path.dW.data() + s * row;
-        const double* a = path.area.data() + s * area_row;
-        std::size_t pair = 0;
-        for (std::size_t j = 0; !area.empty() && j < noises; ++j)
-          for (std::size_t k = j + 1; k < noises; ++k, ++pair)
-            for (std::size_t i = 0; i < kLanes; ++i)
-              area[pair * kLanes + i] +=
-                  a[pair * kLanes + i] +
-                  0.5 * (dW[j * kLanes + i] * w[k * kLanes + i] - dW[k * kLanes + i] * w[j * kLanes + i]);
-        // The integral of W over the fine step is h (W + dW/2 + H).
-        for (std::size_t i = 0; i < H.size(); ++i)
-          H[i] += fine_h * (dW[i] + 0.5 * w[i] + path.H[s * row + i]);
-        for (std::size_t i = 0; i < row; ++i) dW[i] += w[i];
-      }
-      const double length = fine_h * static_cast<double>(count);
-      for (std::size_t i = 0; i < H.size(); ++i) H[i] = H[i] / length - 0.5 * dW[i];
-    }
-  };
 
   // Takes x to the end in `n` steps.
   void walk(const Stepper& stepper, std::uint64_t n, const FinePath& path, StateBlock<double>& x,
@@ -218,16 +204,18 @@ class Measurement {
     StateBlock<double> now(rows, kLanes), next(rows, kLanes);
     copy<double>(x.view(), now.view().slice(0, dimension));
     if (stepper.memory() > 0) copy<double>(x.view(), now.view().slice(dimension, dimension));
-    CoarseStep coarse;
+    // The same path, with the same areas, over several fine steps.
+    PathSum coarse(sde_.noises.size(), needs_, kLanes);
+    const std::uint64_t stride = fine_ / n;
     for (std::uint64_t i = 0; i < n; ++i) {
-      coarse.join(path, i * (fine_ / n), fine_ / n, h / static_cast<double>(fine_ / n), sde_.noises.size());
+      coarse.clear();
+      for (std::uint64_t s = i * stride; s < (i + 1) * stride; ++s)
+        coarse.add(path.piece(s, h / static_cast<double>(stride)));
       StepInput input;
       input.t.value = options_.start + static_cast<double>(i) * h;
       input.h.value = h;
       input.x = now.view();
-      input.dW = coarse.dW.data();
-      input.H = coarse.H.data();
-      input.area = coarse.area.data();
+      point_to(coarse.total(), input);
       stepper.step(input, next, nullptr, w);
       if (needs_domains(sde_.domains)) apply_domains(sde_.domains, now, next);
       std::swap(now, next);

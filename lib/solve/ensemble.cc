@@ -97,7 +97,8 @@ class Ensemble::Run {
     }
     set_up_coupling();
     if ((options.adaptive || options.brownian == BrownianSource::tree) && stepper_->noises() > 0)
-      tree_path_.emplace(options.seed, stepper_->noises(), grid.end() - grid.start());
+      tree_path_.emplace(options.seed, stepper_->noises(), tree_span(grid, options.tree, options.adaptive),
+                         stepper_->needs().space_time_time);
   }
 
   bool run(const Sink& sink, const Hooks& hooks, const StopToken* pause) {
@@ -285,7 +286,7 @@ class Ensemble::Run {
       w.brownian.emplace(options_.seed, stepper_->noises(), grid_.segments.front().h, stepper_->needs(),
                          options_.areas, lanes,
                          PathCoupling{options_.coupling.antithetic, quasi_ ? &*quasi_ : nullptr},
-                         GridOptions{}.steps, tree_path_ ? &*tree_path_ : nullptr);
+                         GridOptions{}.steps, tree_path_ ? &*tree_path_ : nullptr, options_.tree.area_step);
   }
 
   void run_block(Worker& w, const Pending& start) {
@@ -467,11 +468,9 @@ class Ensemble::Run {
     const double local_order = (halving ? strong_order(*options_.method, sde_.noise_kind) : 1) + 0.5;
     AdaptiveSdeIntegrator integrator(*stepper_, options_.tolerance, source, halving, local_order,
                                      grid_.start(), domains, lanes);
-    integrator.start(first_id, BrownianTree::kTicks, w.x);
-    return through(integrator, [&](double t) {
-      return integrator.advance(tree_path_->ticks(t - grid_.start(), kTreeGranularity), w.x, w.steps,
-                                *hooks_);
-    });
+    const auto tick = [&](double t) { return tree_path_->ticks(t - grid_.start(), kTreeGranularity); };
+    integrator.start(first_id, tick(grid_.end()), w.x);
+    return through(integrator, [&](double t) { return integrator.advance(tick(t), w.x, w.steps, *hooks_); });
   }
 
   bool advance(Worker& w, const Segment& segment, std::uint64_t first_id, Position& at) const {

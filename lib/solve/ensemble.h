@@ -20,6 +20,7 @@
 #include "solve/increments.h"
 #include "solve/method.h"
 #include "solve/tally.h"
+#include "solve/tree_path.h"
 
 namespace sde {
 
@@ -87,6 +88,7 @@ struct EnsembleOptions {
   std::uint64_t seed = 0;
   StatisticsOptions statistics;  // at the save times
   BrownianSource brownian = BrownianSource::grid;
+  TreeOptions tree;                 // where paths come from a tree
   AreaLaw areas = AreaLaw::foster;  // where the method needs Levy areas
   CouplingOptions coupling;         // fixed steps only
   const StateTransform* transform = nullptr;

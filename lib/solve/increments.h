@@ -9,7 +9,7 @@
 #include "brownian/grid.h"
 #include "brownian/quasi.h"
 #include "brownian/tree.h"
-#include "brownian/tree_walk.h"
+#include "brownian/tree_steps.h"
 #include "solve/stepper.h"
 
 namespace sde {
@@ -25,10 +25,25 @@ struct PathCoupling {
 // How Brownian paths are addressed.
 enum class BrownianSource {
   grid,  // by the number of the step: fastest
-  tree,  // by time: the same path whatever the steps
+  tree,  // by time: the same path whatever the steps, on trees of one span
 };
 
-// Times of a tree that steps use are multiples of this part of its span, so that a query costs at most 36
+// What a step is given of the Brownian path, to and from.
+inline void point_to(const PathPiece& piece, StepInput& input) {
+  input.dW = piece.dW.data;
+  input.H = piece.H.data;
+  input.K = piece.K.data;
+  input.area = piece.area.data;
+}
+inline PathPiece piece_of(const StepInput& input, std::size_t noises, std::size_t lanes) {
+  const auto block = [lanes](const double* data, std::size_t rows) {
+    return ConstBlock{data, rows, lanes, lanes};
+  };
+  return {input.h.value, block(input.dW, noises), block(input.H, noises), block(input.K, noises),
+          block(input.area, AreaSource::pairs(noises))};
+}
+
+// Times of a tree that steps use are multiples of this part of its span, so that one costs at most 36
 // halvings.
 inline constexpr int kTreeGranularity = BrownianTree::kLevels - 36;
 
@@ -36,13 +51,14 @@ inline constexpr int kTreeGranularity = BrownianTree::kLevels - 36;
 //
 // grid: steps are those of a grid of length `base`; a step of another length (the last before a save time)
 // has the same normals, scaled.
-// tree: steps are differences of the path between times from 0 to the tree's span; paths are independent.
+// tree: steps between times from 0 to the tree's span (see TreeSteps); paths are independent.
 class Increments {
  public:
-  // `steps`: how many there are, so that no more are drawn ahead.
+  // `steps`: how many there are, so that no more are drawn ahead. On a tree Levy areas belong to parts of at
+  // most `area_length`.
   Increments(std::uint64_t seed, std::size_t noises, double base, BrownianNeeds needs, AreaLaw law,
              std::size_t lanes, PathCoupling coupling = {}, std::uint64_t steps = GridOptions{}.steps,
-             const BrownianTree* tree = nullptr)
+             const BrownianTree* tree = nullptr, double area_length = 0)
       : needs_(needs),
         base_(base),
         noises_(noises),
@@ -53,17 +69,14 @@ class Increments {
                .noises = noises,
                .step = base,
                .steps = steps,
-               .space_time = needs.space_time || needs.levy_area}),
+               .space_time = needs.uses_space_time(),
+               .space_time_time = needs.space_time_time}),
         reader_(grid_, 0, lanes) {
-    if (needs.levy_area) {
+    if (tree) {
+      tree_steps_.emplace(*tree, seed, needs, law, area_length > 0 ? area_length : base, lanes);
+    } else if (needs.levy_area) {
       areas_.emplace(seed, noises, law, base);
       area_.resize(areas_->rows(), lanes);
-    }
-    if (tree) {
-      walker_.emplace(*tree, lanes, uses_space_time());
-      for (StateBlock<double>* block : {&dW_, &w_}) block->resize(noises, lanes);
-      for (StateBlock<double>* block : {&H_, &hbar_})
-        if (uses_space_time()) block->resize(noises, lanes);
     }
   }
   Increments(const Increments&) = delete;  // reader_ refers to grid_
@@ -76,33 +89,30 @@ class Increments {
       quasi_.resize(coupling_.quasi->steps() * noises_ * lanes_);
       coupling_.quasi->fill(first_id, lanes_, quasi_.data(), quasi_workspace_);
     }
-    if (!walker_) return;
-    walker_->start(first_id);
-    tick_ = 0;
-    for (StateBlock<double>* block : {&w_, &hbar_})
-      for (std::size_t r = 0; r < block->rows(); ++r) std::fill_n(block->row(r), block->lanes(), 0.0);
+    if (tree_steps_) tree_steps_->start(first_id);
   }
 
   // Points `input` to the values of step `number`, of length h, between times counted from the start; valid
   // until the next call. Steps one after the other are fast.
   void serve(std::uint64_t number, double h, double from, double to, StepInput& input) {
-    ConstBlock dW, H;
-    if (walker_) {
-      if (const std::uint64_t tick = tree_->ticks(from, kTreeGranularity); tick != tick_) walk(tick);
-      walk(tree_->ticks(to, kTreeGranularity));
-      dW = dW_.view();
-      H = H_.view();
-    } else {
-      if (coupling_.quasi)
-        dW = {quasi_.data() + number * noises_ * lanes_, noises_, lanes_, lanes_};
-      else
-        dW = scaled(reader_.increments(number), h, dW_);
-      if (coupling_.antithetic) dW = mirrored(dW, dW_);
-      if (uses_space_time()) H = scaled(reader_.areas(number), h, H_);
-      if (uses_space_time() && coupling_.antithetic) H = mirrored(H, H_);
+    if (tree_steps_) {
+      point_to(tree_steps_->serve(tree_->ticks(from, kTreeGranularity), tree_->ticks(to, kTreeGranularity)),
+               input);
+      return;
     }
+    ConstBlock dW, H, K;
+    if (coupling_.quasi)
+      dW = {quasi_.data() + number * noises_ * lanes_, noises_, lanes_, lanes_};
+    else
+      dW = scaled(reader_.increments(number), h, dW_);
+    if (coupling_.antithetic) dW = mirrored(dW, dW_);
+    if (needs_.uses_space_time()) H = scaled(reader_.areas(number), h, H_);
+    if (needs_.uses_space_time() && coupling_.antithetic) H = mirrored(H, H_);
+    if (needs_.space_time_time) K = scaled(reader_.thirds(number), h, K_);
+    if (needs_.space_time_time && coupling_.antithetic) K = mirrored(K, K_);
     input.dW = dW.data;
-    if (uses_space_time()) input.H = H.data;
+    input.H = H.data;
+    input.K = K.data;
     if (!areas_) return;
     areas_->fill(first_id_, number, h, dW, H, area_);
     // Of -W the areas are those of W.
@@ -115,8 +125,6 @@ class Increments {
   void serve(std::uint64_t number, double h, StepInput& input) { serve(number, h, 0, h, input); }
 
  private:
-  bool uses_space_time() const { return needs_.space_time || needs_.levy_area; }
-
   ConstBlock scaled(ConstBlock values, double h, StateBlock<double>& buffer) const {
     if (h == base_) return values;
     buffer.resize(values.rows, values.lanes);
@@ -141,42 +149,19 @@ class Increments {
     return buffer.view();
   }
 
-  // From tick_ to another: dW_ and H_, by Chen's relation (see tree_increments), and the values at the end.
-  void walk(std::uint64_t tick) {
-    walker_->move(tick);
-    const double s = tree_->time(tick_), t = tree_->time(tick), length = tree_->time(tick - tick_);
-    for (std::size_t c = 0; c < dW_.rows(); ++c) {
-      const double* end = walker_->w(c);
-      double *start = w_.row(c), *dW = dW_.row(c);
-      if (uses_space_time()) {
-        const double* hbar = walker_->hbar(c);
-        double *before = hbar_.row(c), *H = H_.row(c);
-        for (std::size_t i = 0; i < dW_.lanes(); ++i) {
-          H[i] = (hbar[i] - before[i] - 0.5 * (t * start[i] - s * end[i])) / length;
-          before[i] = hbar[i];
-        }
-      }
-      for (std::size_t i = 0; i < dW_.lanes(); ++i) {
-        dW[i] = end[i] - start[i];
-        start[i] = end[i];
-      }
-    }
-    tick_ = tick;
-  }
-
   BrownianNeeds needs_;
   double base_;
   std::size_t noises_, lanes_;
   PathCoupling coupling_;
   AlignedVector<double> quasi_;  // [step][noise][lane]
   QuasiPaths::Workspace quasi_workspace_;
-  std::uint64_t first_id_ = 0, tick_ = 0;
+  std::uint64_t first_id_ = 0;
   const BrownianTree* tree_;
   BrownianGrid grid_;
   GridReader reader_;
-  std::optional<TreeWalker> walker_;
+  std::optional<TreeSteps> tree_steps_;
   std::optional<AreaSource> areas_;
-  StateBlock<double> area_, dW_, H_, w_, hbar_;  // w_, hbar_: at tick_
+  StateBlock<double> area_, dW_, H_, K_;
 };
 
 }  // namespace sde

@@ -21,50 +21,6 @@ constexpr unsigned kMostLevels = 30;
 constexpr std::size_t kMostLanes = 512;
 constexpr int kLevelIdBits = 48;
 
-// The Brownian path over several fine steps, by Chen's relation.
-class JoinedStep {
- public:
-  JoinedStep(std::size_t noises, BrownianNeeds needs, std::size_t lanes)
-      : noises_(noises), lanes_(lanes), dW_(noises * lanes) {
-    if (needs.space_time || needs.levy_area) H_.resize(noises * lanes);
-    if (needs.levy_area) area_.resize(AreaSource::pairs(noises) * lanes);
-  }
-
-  void clear() {
-    length_ = 0;
-    for (AlignedVector<double>* v : {&dW_, &H_, &area_}) std::fill(v->begin(), v->end(), 0.0);
-  }
-
-  void add(const StepInput& fine) {
-    const double h = fine.h.value;
-    length_ += h;
-    std::size_t pair = 0;
-    for (std::size_t j = 0; !area_.empty() && j < noises_; ++j)
-      for (std::size_t k = j + 1; k < noises_; ++k, ++pair) {
-        const double *wj = fine.dW + j * lanes_, *wk = fine.dW + k * lanes_;
-        const double *Wj = dW_.data() + j * lanes_, *Wk = dW_.data() + k * lanes_;
-        double* area = area_.data() + pair * lanes_;
-        for (std::size_t i = 0; i < lanes_; ++i)
-          area[i] += fine.area[pair * lanes_ + i] + 0.5 * (Wj[i] * wk[i] - Wk[i] * wj[i]);
-      }
-    // The integral of W over the fine step is h (W + dW/2 + H).
-    for (std::size_t i = 0; i < H_.size(); ++i) H_[i] += h * (dW_[i] + 0.5 * fine.dW[i] + fine.H[i]);
-    for (std::size_t i = 0; i < dW_.size(); ++i) dW_[i] += fine.dW[i];
-  }
-
-  void finish(StepInput& coarse) {
-    for (std::size_t i = 0; i < H_.size(); ++i) H_[i] = H_[i] / length_ - 0.5 * dW_[i];
-    coarse.dW = dW_.data();
-    coarse.H = H_.data();
-    coarse.area = area_.data();
-  }
-
- private:
-  std::size_t noises_, lanes_;
-  double length_ = 0;
-  AlignedVector<double> dW_, H_, area_;
-};
-
 struct Worker {
   StepWorkspace steps;
   StateBlock<double> fine, coarse, next, values;
@@ -188,7 +144,7 @@ class Run {
     if (index > 0) copy<double>(w.fine.view(), w.coarse.view());
     Increments increments(options_.seed, noises, h, stepper_->needs(), options_.areas, lanes, {}, steps);
     increments.start(id);
-    JoinedStep joined(noises, stepper_->needs(), lanes);
+    PathSum joined(noises, stepper_->needs(), lanes);
     for (std::uint64_t i = 0; i < steps; i += ratio) {
       if (hooks_.stopped()) return false;
       joined.clear();
@@ -196,11 +152,11 @@ class Run {
         StepInput input = at(j, h, id);
         increments.serve(j, h, input);
         step(w, input, w.fine);
-        if (index > 0) joined.add(input);
+        if (index > 0) joined.add(piece_of(input, noises, lanes));
       }
       if (index == 0) continue;
       StepInput input = at(i / ratio, h * static_cast<double>(ratio), id);
-      joined.finish(input);
+      point_to(joined.total(), input);
       step(w, input, w.coarse);
     }
     evaluate(w, w.fine, 0);

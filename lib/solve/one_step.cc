@@ -137,9 +137,10 @@ class StepMoments {
   StepMoments(const Stepper& stepper, const std::vector<std::vector<int>>& powers)
       : stepper_(stepper), powers_(powers), noises_(stepper.noises()) {
     const BrownianNeeds needs = stepper.needs();
-    space_time_ = needs.space_time || needs.levy_area;
+    space_time_ = needs.uses_space_time();
+    third_ = needs.space_time_time;
     pairs_ = needs.levy_area ? AreaSource::pairs(noises_) : 0;
-    const std::size_t normals = noises_ * (space_time_ ? 2 : 1);
+    const std::size_t normals = noises_ * (1 + space_time_ + third_);
     for (int n = 10; n >= 4 && rule_.nodes.empty(); n -= 2) {
       nodes_ = 1;
       for (std::size_t d = 0; d < normals && nodes_ <= kMostNodes; ++d) nodes_ *= static_cast<std::size_t>(n);
@@ -153,7 +154,7 @@ class StepMoments {
   std::vector<double> operator()(double t, double h, const std::vector<double>& x, StepWorkspace& w) const {
     std::vector<double> sums(powers_.size(), 0.0), weight(kLanes);
     StateBlock<double> now(x.size(), kLanes), next(x.size(), kLanes), dW(noises_, kLanes), H(noises_, kLanes),
-        area(pairs_, kLanes);
+        K(noises_, kLanes), area(pairs_, kLanes);
     for (std::size_t i = 0; i < x.size(); ++i) std::fill_n(now.row(i), kLanes, x[i]);
     StepInput input;
     input.t.value = t;
@@ -161,10 +162,11 @@ class StepMoments {
     input.x = now.view();
     input.dW = noises_ > 0 ? dW.row(0) : nullptr;
     input.H = space_time_ ? H.row(0) : nullptr;
+    input.K = third_ ? K.row(0) : nullptr;
     input.area = pairs_ > 0 ? area.row(0) : nullptr;
     for (std::size_t first = 0; first < nodes_; first += kLanes) {
       for (std::size_t lane = 0; lane < kLanes; ++lane)
-        weight[lane] = place(first + lane, lane, h, dW, H, area);
+        weight[lane] = place(first + lane, lane, h, dW, H, K, area);
       stepper_.step(input, next, nullptr, w);
       for (std::size_t p = 0; p < powers_.size(); ++p) {
         for (std::size_t lane = 0; lane < kLanes && first + lane < nodes_; ++lane) {
@@ -181,7 +183,7 @@ class StepMoments {
  private:
   // Writes the increments of node `index` and returns its weight.
   double place(std::size_t index, std::size_t lane, double h, StateBlock<double>& dW, StateBlock<double>& H,
-               StateBlock<double>& area) const {
+               StateBlock<double>& K, StateBlock<double>& area) const {
     double weight = 1;
     const auto normal = [&] {
       const std::size_t digit = index % rule_.nodes.size();
@@ -191,6 +193,7 @@ class StepMoments {
     };
     for (std::size_t k = 0; k < noises_; ++k) dW.row(k)[lane] = std::sqrt(h) * normal();
     for (std::size_t k = 0; space_time_ && k < noises_; ++k) H.row(k)[lane] = std::sqrt(h / 12) * normal();
+    for (std::size_t k = 0; third_ && k < noises_; ++k) K.row(k)[lane] = std::sqrt(h / 720) * normal();
     std::size_t pair = 0;
     for (std::size_t j = 0; pairs_ > 0 && j < noises_; ++j) {
       for (std::size_t k = j + 1; k < noises_; ++k, ++pair) {
@@ -208,7 +211,7 @@ class StepMoments {
   const Stepper& stepper_;
   const std::vector<std::vector<int>>& powers_;
   std::size_t noises_, pairs_ = 0, nodes_ = 0;
-  bool space_time_ = false;
+  bool space_time_ = false, third_ = false;
   Quadrature rule_;
 };
 

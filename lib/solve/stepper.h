@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/block.h"
+#include "brownian/chen.h"
 #include "sde/expressions.h"
 #include "sde/sde.h"
 #include "solve/method.h"
@@ -21,6 +22,7 @@ struct StepInput {
   ConstBlock x;                // [dimension + memory][lane]
   const double* dW = nullptr;  // [noise][lane], variance h; null for ODEs
   const double* H = nullptr;  // [noise][lane], space-time Levy areas, variance h/12, where needs().space_time
+  const double* K = nullptr;  // [noise][lane], variance h/720, where needs().space_time_time
   const double* area = nullptr;  // [pair j < k, row by row][lane], Levy areas, where needs().levy_area
   // Address of the step's random numbers, for methods that draw more than increments: lane i is path first_id
   // + i.
@@ -46,12 +48,6 @@ struct StepWorkspace {
   std::vector<const double*> inputs;
   std::vector<double*> outputs;
   FloatWorkspace f32;
-};
-
-// What of the Brownian path a method uses beside its increments.
-struct BrownianNeeds {
-  bool space_time = false;
-  bool levy_area = false;
 };
 
 class Stepper {

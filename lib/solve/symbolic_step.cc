@@ -16,6 +16,9 @@ std::string increment_name(std::size_t k) {
 std::string space_time_name(std::size_t k) {
   return "#H" + std::to_string(k);
 }
+std::string space_time_time_name(std::size_t k) {
+  return "#K" + std::to_string(k);
+}
 std::string memory_name(std::size_t i) {
   return "#m" + std::to_string(i);
 }
@@ -45,6 +48,8 @@ class SymbolicStepper final : public Stepper {
     for (std::size_t i = 0; i < memory_; ++i) lanes.push_back(memory_name(i));
     for (std::size_t k = 0; k < noises_; ++k) lanes.push_back(increment_name(k));
     for (std::size_t k = 0; needs_.space_time && k < noises_; ++k) lanes.push_back(space_time_name(k));
+    for (std::size_t k = 0; needs_.space_time_time && k < noises_; ++k)
+      lanes.push_back(space_time_time_name(k));
     if (needs_.levy_area)
       for (std::string& name : area_names(noises_)) lanes.push_back(std::move(name));
     (per_lane ? lanes : uniforms).insert((per_lane ? lanes : uniforms).end(), {"t", kStep});
@@ -91,6 +96,7 @@ class SymbolicStepper final : public Stepper {
     for (std::size_t i = 0; i < rows; ++i) w.inputs.push_back(in.x.row(i));
     for (std::size_t k = 0; k < noises_; ++k) w.inputs.push_back(in.dW + k * lanes);
     for (std::size_t k = 0; needs_.space_time && k < noises_; ++k) w.inputs.push_back(in.H + k * lanes);
+    for (std::size_t k = 0; needs_.space_time_time && k < noises_; ++k) w.inputs.push_back(in.K + k * lanes);
     for (std::size_t k = 0; needs_.levy_area && k < noises_ * (noises_ - 1) / 2; ++k)
       w.inputs.push_back(in.area + k * lanes);
     w.uniforms.assign(parameters_.begin(), parameters_.end());
@@ -122,6 +128,9 @@ Expr increment_symbol(std::size_t k) {
 }
 Expr space_time_symbol(std::size_t k) {
   return Expr::symbol(space_time_name(k));
+}
+Expr space_time_time_symbol(std::size_t k) {
+  return Expr::symbol(space_time_time_name(k));
 }
 Expr memory_symbol(std::size_t i) {
   return Expr::symbol(memory_name(i));

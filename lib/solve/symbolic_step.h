@@ -15,6 +15,7 @@ namespace sde {
 expr::Expr step_symbol();                              // h
 expr::Expr increment_symbol(std::size_t k);            // dW_k
 expr::Expr space_time_symbol(std::size_t k);           // H_k
+expr::Expr space_time_time_symbol(std::size_t k);      // K_k
 expr::Expr memory_symbol(std::size_t i);               // row i of the second register
 expr::Expr area_symbol(std::size_t j, std::size_t k);  // the Levy area A_jk, j < k
 

@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <cmath>
+#include <map>
 #include <numeric>
 #include <random>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "brownian/chen.h"
 #include "simd/target.h"
 
 namespace sde {
@@ -16,61 +19,118 @@ namespace {
 constexpr std::uint64_t kTicks = BrownianTree::kTicks;
 constexpr std::size_t kLanes = 48;
 
-// Moves the walker over `ticks` and expects the bits of the tree at each.
-void expect_the_tree(const BrownianTree& tree, TreeWalker& walker, const std::vector<std::uint64_t>& ticks,
-                     std::uint64_t first_id) {
-  std::vector<std::uint64_t> ids(kLanes), at(kLanes);
-  std::iota(ids.begin(), ids.end(), first_id);
-  StateBlock<double> w(tree.noises(), kLanes), h(tree.noises(), kLanes);
-  walker.start(first_id);
-  for (const std::uint64_t tick : ticks) {
-    walker.move(tick);
-    std::fill(at.begin(), at.end(), tick);
-    tree.at(ids.data(), at.data(), w.view(), h.view());
-    for (std::size_t c = 0; c < tree.noises(); ++c) {
-      for (std::size_t i = 0; i < kLanes; ++i) {
-        ASSERT_EQ(walker.w(c)[i], w.row(c)[i]) << tick << " of component " << c;
-        ASSERT_EQ(walker.hbar(c)[i], h.row(c)[i]) << tick << " of component " << c;
+TEST(TreePart, IsTheLongestThatFits) {
+  EXPECT_EQ(longest_part(0, kTicks).depth, 0);
+  EXPECT_EQ(longest_part(0, kTicks - 1).depth, 1);
+  EXPECT_EQ(longest_part(kTicks / 2, kTicks).depth, 1);
+  EXPECT_EQ(longest_part(1, kTicks).ticks(), 1u);
+  EXPECT_EQ(longest_part(6, 1024).ticks(), 2u);
+  EXPECT_EQ(longest_part(8, 11).ticks(), 2u);
+  EXPECT_EQ(longest_part(0, kTicks, 50).ticks(), std::uint64_t{1} << 50);
+  const TreePart part{kTicks / 4 * 3, 2};
+  EXPECT_EQ(part.node(), 7u);
+}
+
+std::vector<double> values(const TreeWalker& walker, std::size_t coordinates, std::size_t noises) {
+  std::vector<double> all;
+  for (std::size_t i = 0; i < coordinates; ++i)
+    for (std::size_t c = 0; c < noises; ++c)
+      all.insert(all.end(), walker.coordinate(i).row(c), walker.coordinate(i).row(c) + kLanes);
+  return all;
+}
+
+// Any order of parts, any target, by way of others or not: the same bits.
+TEST(TreeWalker, PartsAreAPureFunction) {
+  for (const bool third : {false, true}) {
+    const BrownianTree tree(3, 2, 1.7, third);
+    const std::size_t coordinates = third ? 3 : 2;
+    std::mt19937_64 engine(2);
+    std::vector<TreePart> parts = {{0, 0}, {0, 1}, {kTicks / 2, 1}, {0, 62}, {kTicks - 1, 62}, {6, 61}};
+    for (int i = 0; i < 50; ++i) {
+      const int depth = static_cast<int>(engine() % 63);
+      const std::uint64_t index = depth == 0 ? 0 : engine() >> (64 - depth);
+      parts.push_back({index << (62 - depth), depth});
+    }
+    std::vector<std::vector<double>> expected;
+    for (const std::string& target : available_targets()) {
+      set_target(target);
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        TreeWalker alone(tree, kLanes);
+        alone.start(100);
+        alone.move(parts[i]);
+        if (expected.size() == i) expected.push_back(values(alone, coordinates, 2));
+        ASSERT_EQ(values(alone, coordinates, 2), expected[i]) << target;
       }
+      TreeWalker walker(tree, kLanes);
+      walker.start(100);
+      std::vector<std::size_t> order(parts.size());
+      std::iota(order.begin(), order.end(), 0u);
+      for (int repeat = 0; repeat < 5; ++repeat) {
+        std::shuffle(order.begin(), order.end(), engine);
+        for (std::size_t i : order) {
+          walker.move(parts[i]);
+          ASSERT_EQ(values(walker, coordinates, 2), expected[i]) << target << " part " << i;
+        }
+      }
+    }
+    set_target(available_targets().front());
+  }
+}
+
+TEST(TreeWalker, PartsAreThoseOfTheTree) {
+  const BrownianTree tree(3, 1, 1.7);
+  TreeWalker walker(tree, kLanes);
+  walker.start(5);
+  std::vector<std::uint64_t> ids(kLanes), ticks(kLanes);
+  std::iota(ids.begin(), ids.end(), 5);
+  StateBlock<double> w(1, kLanes), h(1, kLanes);
+  for (const int depth : {0, 1, 2, 7}) {
+    walker.move({0, depth});
+    std::fill(ticks.begin(), ticks.end(), kTicks >> depth);
+    tree.at(ids.data(), ticks.data(), w.view(), h.view());
+    const double length = std::ldexp(1.7, -depth);
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      EXPECT_EQ(walker.coordinate(0).row(0)[i], w.row(0)[i]);
+      EXPECT_NEAR(walker.coordinate(1).row(0)[i] * kAreaOfCoordinate * length, h.row(0)[i], 1e-15);
     }
   }
 }
 
-TEST(TreeWalker, HasTheBitsOfTheTreeInAnyOrderOnAnyTarget) {
-  const BrownianTree tree(3, 2, 1.7);
-  std::mt19937_64 engine(2);
-  std::vector<std::uint64_t> ticks = {0, kTicks, 1, kTicks - 1, 0, kTicks / 2, kTicks / 2 - 1, kTicks};
-  for (int i = 0; i < 60; ++i) ticks.push_back(engine() >> 2 >> (i % 20) << (i % 20));
-  std::vector<std::uint64_t> forward = ticks, even;
-  std::sort(forward.begin(), forward.end());
-  for (std::uint64_t i = 0; i <= 37; ++i) even.push_back(kTicks / 37 * i);
-  for (const std::string& target : available_targets()) {
-    set_target(target);
-    TreeWalker walker(tree, kLanes, true);
-    expect_the_tree(tree, walker, ticks, 100);
-    expect_the_tree(tree, walker, forward, 1ull << 40);
-    expect_the_tree(tree, walker, even, 7);
-  }
-  set_target(available_targets().front());
-}
-
-TEST(TreeWalker, WithoutAreasHasTheSamePath) {
-  const BrownianTree tree(3, 1, 1.0);
-  TreeWalker with(tree, kLanes, true), without(tree, kLanes, false);
-  with.start(5);
-  without.start(5);
-  for (std::uint64_t i = 1; i <= 100; ++i) {
-    with.move(kTicks / 100 * i);
-    without.move(kTicks / 100 * i);
-    for (std::size_t lane = 0; lane < kLanes; ++lane) ASSERT_EQ(with.w(0)[lane], without.w(0)[lane]);
-  }
-}
-
-TEST(TreeWalker, EvaluatesEveryNodeOnceOverAPowerOfTwoOfSteps) {
-  const BrownianTree tree(3, 1, 1.0);
-  TreeWalker walker(tree, kLanes, false);
+// A part is the sum of its halves.
+TEST(TreeWalker, HalvesMakeUpTheirPart) {
+  const BrownianTree tree(3, 2, 3.0, true);
+  const BrownianNeeds needs = {.space_time = true, .space_time_time = true};
+  TreeWalker walker(tree, kLanes);
   walker.start(0);
-  for (std::uint64_t i = 1; i <= 1024; ++i) walker.move(kTicks / 1024 * i);
+  for (const TreePart& part :
+       {TreePart{0, 0}, {kTicks / 2, 1}, {kTicks / 8 * 5, 3}, {kTicks / 1024 * 77, 10}}) {
+    PathSum sum(2, needs, kLanes);
+    sum.clear();
+    const double length = std::ldexp(3.0, -part.depth);
+    const auto piece = [&](const TreePart& at) {
+      walker.move(at);
+      return PathPiece{
+          std::ldexp(3.0, -at.depth), walker.coordinate(0), walker.coordinate(1), walker.coordinate(2), {},
+          kAreaOfCoordinate,          kThirdOfCoordinate};
+    };
+    sum.add(piece({part.start, part.depth + 1}));
+    sum.add(piece({part.start + part.ticks() / 2, part.depth + 1}));
+    const PathPiece total = sum.total(), whole = piece(part);
+    for (std::size_t c = 0; c < 2; ++c)
+      for (std::size_t i = 0; i < kLanes; ++i) {
+        const double unit = 1e-15 * std::sqrt(length);
+        EXPECT_NEAR(total.dW.row(c)[i], whole.dW.row(c)[i], 4 * unit);
+        EXPECT_NEAR(total.H.row(c)[i], whole.H.row(c)[i] * kAreaOfCoordinate, 4 * unit);
+        EXPECT_NEAR(total.K.row(c)[i], whole.K.row(c)[i] * kThirdOfCoordinate, unit);
+      }
+  }
+}
+
+TEST(TreeWalker, EvaluatesEveryNodeOnceOverAPowerOfTwoOfParts) {
+  const BrownianTree tree(3, 1, 1.0);
+  TreeWalker walker(tree, kLanes);
+  walker.start(0);
+  for (std::uint64_t i = 0; i < 1024; ++i) walker.move({kTicks / 1024 * i, 10});
   EXPECT_EQ(walker.nodes(), 1024u);  // the span and 1023 middles
 }
 

@@ -32,12 +32,13 @@ column() {
   assert_equal "$(jq .steps <<<"$output")" 10
 }
 
-@test "a tree has the same path for any step; a grid does not" {
+@test "trees of one span have the same path for any step; a grid does not" {
   cat >w.json <<'JSON'
 { "name": "w", "state": ["x"], "drift": {"x": "0"}, "diffusion": {"x": "1"}, "initial": {"x": 0} }
 JSON
   for dt in 0.0625 0.03125 0.01; do
-    sde-simulate w.json --brownian tree --dt $dt --save 3 -N 5 --seed 9 --format csv -o - >tree-$dt.csv
+    sde-simulate w.json --brownian tree --tree-span 1 --dt $dt --save 3 -N 5 --seed 9 --format csv -o - >tree-$dt.csv
+    sde-simulate w.json --brownian tree --dt $dt --save 3 -N 5 --seed 9 --format csv -o - >own-$dt.csv
     sde-simulate w.json --dt $dt --save 3 -N 5 --seed 9 --format csv -o - >grid-$dt.csv
   done
   python '
@@ -45,7 +46,49 @@ import sys, numpy as np
 load = lambda name: np.genfromtxt(name, delimiter=",", names=True)["x"]
 for dt in ("0.03125", "0.01"):
     assert np.allclose(load(f"tree-{dt}.csv"), load("tree-0.0625.csv"), rtol=0, atol=1e-13)
+    # Without a span, where steps are one another times a power of two.
+    assert np.allclose(load(f"own-{dt}.csv"), load("own-0.0625.csv"), rtol=0, atol=1e-13) == (dt != "0.01")
     assert not np.allclose(load(f"grid-{dt}.csv"), load("grid-0.0625.csv"), rtol=0, atol=1e-3)'
+}
+
+@test "a tree tells its span; runs share Levy areas where they agree on their pieces" {
+  cat >nc.json <<'JSON'
+{ "name": "nc", "state": ["x", "y"], "noise": ["a", "b"], "drift": {"x": "0", "y": "0"},
+  "diffusion": {"x": {"a": "1"}, "y": {"a": "y", "b": "x"}}, "initial": {"x": 1, "y": 0.5} }
+JSON
+  for dt in 0.04 0.01 0.0025; do
+    sde-simulate nc.json --method milstein --brownian tree --dt $dt --area-step 0.0025 --save 2 -N 64 --format csv -o - >shared-$dt.csv
+    sde-simulate nc.json --method milstein --brownian tree --dt $dt --save 2 -N 64 --format csv -o - >own-$dt.csv
+  done
+  python '
+import numpy as np
+load = lambda name: np.genfromtxt(name, delimiter=",", names=True)["y"][1::2]
+error = lambda kind, dt: np.sqrt(np.mean((load(f"{kind}-{dt}.csv") - load(f"{kind}-0.0025.csv")) ** 2))
+# Order 1 with the areas of one path, 1/2 with others: 4 and 2 times closer at a quarter of the step.
+assert error("shared", "0.01") < error("shared", "0.04") / 3, (error("shared", "0.01"), error("shared", "0.04"))
+assert error("own", "0.01") > 2 * error("shared", "0.01"), (error("own", "0.01"), error("shared", "0.01"))'
+  sde-simulate nc.json --method milstein --brownian tree --dt 0.01 --area-step 0.005 -N 2 --json >summary.json
+  run -0 jq -e '.tree == {"span": 1.28, "area_step": 0.005}' summary.json
+  run -0 sde-simulate nc.json --method milstein --brownian tree --dt 0.01 -n
+  assert_line --partial 'tree over 1.28'
+  run -2 sde-simulate nc.json --brownian tree --tree-span 0.5
+  assert_output --partial 'the tree must reach from start to end, over 1 (got 0.5)'
+  run -2 sde-simulate nc.json --tree-span 2
+  assert_output --partial 'use the type tree'
+  run -2 sde-simulate ou.json --brownian tree --area-step 0.1
+  assert_output --partial 'takes no Levy areas here'
+}
+
+@test "should and quicsort take Langevin dynamics to third order" {
+  cat >well.json <<'JSON'
+{ "name": "well", "state": ["q", "p"], "drift": {"q": "p", "p": "q - q^3 - p"}, "diffusion": {"p": 0.9}, "initial": {"q": 0.5, "p": 0} }
+JSON
+  for method in should quicsort; do
+    run -0 sde-bench convergence well.json --method $method --levels 4,8,16,32 -N 4096 --json
+    run -0 jq -e '.runs[] | select(.unit == "order" and .target == 3 and .value > 2.8 and .ok)' <<<"$output"
+  done
+  run -2 sde-simulate ou.json --method should
+  assert_output --partial 'Langevin'
 }
 
 @test "replay by id has the bits of the run: grid, tree, adaptive steps" {

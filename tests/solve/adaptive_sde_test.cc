@@ -184,7 +184,7 @@ TEST(AdaptiveSde, SeveralStatesAndStiffOnes) {
       EnsembleOptions options;
       options.adaptive = true;
       options.tolerance.rtol = options.tolerance.atol = tolerance;
-      options.paths = 64;
+      options.paths = 192;
       result = run(d, by, make_grid(0, 2, {2}), options, [&](const PathBlock& block) {
         for (std::size_t p = 0; p < block.paths; ++p) values[block.first_id + p] = block.at(p, 0, 0);
       });
@@ -198,11 +198,11 @@ TEST(AdaptiveSde, SeveralStatesAndStiffOnes) {
       return std::sqrt(sum / static_cast<double>(values.size()));
     };
     const double coarse = error(ends(1e-2, method, loose)), fine = error(ends(1e-3, method, tight));
-    EXPECT_EQ(loose.ok, 64u) << method;
+    EXPECT_EQ(loose.ok, 192u) << method;
     EXPECT_LT(fine, coarse / 3) << method << ' ' << coarse << ' ' << fine;
     EXPECT_LT(fine, 1e-2) << method;
     // The relaxation forces many more steps than a smooth path would take.
-    EXPECT_GT(loose.path_steps, 64 * 20u) << method;
+    EXPECT_GT(loose.path_steps, 192 * 20u) << method;
   }
 }
 

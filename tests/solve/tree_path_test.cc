@@ -1,4 +1,4 @@
-// Ensembles on virtual Brownian trees: the same path whatever the steps.
+// Ensembles on virtual Brownian trees: the same path for any steps on trees of one span.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -34,8 +34,9 @@ std::map<std::uint64_t, std::vector<double>> paths_of(const SdeDocument& d, cons
   return result;
 }
 
-TEST(TreePath, IsTheSameForAnyStep) {
+TEST(TreePath, IsTheSameForAnyStepOnTreesOfOneSpan) {
   EnsembleOptions options;
+  options.tree.span = 2;
   options.paths = 100;
   options.seed = 3;
   const std::vector<double> save = {0.3, 0.5, 1.2, 2};
@@ -54,6 +55,63 @@ TEST(TreePath, IsTheSameForAnyStep) {
   StateBlock<double> w(1, 112);
   tree.at(ids.data(), ticks.data(), w.view());
   for (const auto& [id, values] : reference) ASSERT_NEAR(values[1], w.row(0)[id], 1e-13);
+}
+
+// Without a span, for steps that are a power of two times one another, to the bits where nothing else is
+// done.
+TEST(TreePath, IsTheSameForHalvedSteps) {
+  EnsembleOptions options;
+  options.paths = 100;
+  const std::vector<double> save = {0.25, 0.5, 1};
+  const auto at = [&](double dt) {
+    return paths_of(brownian_motion(), "euler-maruyama", make_grid(0, 1, save, dt), options);
+  };
+  const auto reference = at(0.01), halved = at(0.005), other = at(0.003);
+  double apart = 0;
+  for (const auto& [id, values] : reference)
+    for (std::size_t s = 0; s < save.size(); ++s) {
+      ASSERT_NEAR(values[s], halved.at(id)[s], 1e-13);
+      apart = std::max(apart, std::abs(values[s] - other.at(id)[s]));
+    }
+  EXPECT_GT(apart, 0.1);
+}
+
+TEST(TreePath, SpanFollowsTheStep) {
+  EXPECT_EQ(tree_span(make_grid(0, 1, {}, 0.001), {}, false), 1.024);
+  EXPECT_EQ(tree_span(make_grid(0, 1, {}, 0.0005), {}, false), 1.024);
+  EXPECT_EQ(tree_span(make_grid(0, 1, {}, 1.0 / 64), {}, false), 1);
+  EXPECT_DOUBLE_EQ(tree_span(make_grid(0, 0.8, {}, 0.1), {}, false), 0.8);
+  EXPECT_EQ(tree_span(make_grid(0, 3, {}, 0.1), {.span = 7}, false), 7);
+  EXPECT_EQ(tree_span(make_grid(1, 4, {}), {}, true), 3);
+  EXPECT_THROW(tree_span(make_grid(0, 3, {}, 0.1), {.span = 2}, false), Error);
+  EXPECT_THROW(tree_span(make_grid(0, 3, {}, 0.1), {.area_step = -1}, false), Error);
+}
+
+// Milstein's method on general noise with areas of pieces as short as the finest steps: strong order 1
+// against the finest, which holds only where coarse and fine steps have the same areas.
+TEST(TreePath, LevyAreasAreSharedByStepsThatAgreeOnTheirPieces) {
+  SdeDocument d;
+  d.noises = {"a", "b"};
+  d.states = {testing::state("x", "0", {{"a", "cos(y)"}, {"b", "sin(x)"}}, "1"),
+              testing::state("y", "0", {{"a", "x/2"}, {"b", "1"}}, "0.7")};
+  EnsembleOptions options;
+  options.paths = 1024;
+  options.tree.area_step = 1.0 / 512;
+  const auto slope = [&] {
+    const auto ends = [&](std::uint64_t steps) {
+      return paths_of(d, "milstein", make_grid(0, 1, {1}, 1.0 / static_cast<double>(steps)), options);
+    };
+    const auto fine = ends(512);
+    const auto rms = [&](std::uint64_t steps) {
+      double sum = 0;
+      for (const auto& [id, values] : ends(steps)) sum += std::pow(values[0] - fine.at(id)[0], 2);
+      return std::sqrt(sum / static_cast<double>(options.paths));
+    };
+    return std::log2(rms(8) / rms(64)) / 3;
+  };
+  EXPECT_NEAR(slope(), 1, 0.15);
+  options.tree.area_step = 0;  // each step draws its own
+  EXPECT_NEAR(slope(), 0.5, 0.15);
 }
 
 // A method that uses the areas reaches, on one path, a limit that refining approaches at its order: for

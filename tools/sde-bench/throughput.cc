@@ -5,7 +5,7 @@
 #include "base/aligned.h"
 #include "base/error.h"
 #include "base/suggest.h"
-#include "brownian/tree_walk.h"
+#include "brownian/tree_steps.h"
 #include "by_hand.h"
 #include "equations.h"
 #include "expr/program.h"
@@ -50,7 +50,7 @@ const Case kCases[] = {
     {"heston_em_f32", "euler-maruyama", 65536, heston, Precision::f32},
     {"lorenz_em_f32", "euler-maruyama", 8192, lorenz, Precision::f32},
     {"ou_em_tree", "euler-maruyama", 65536, ou, Precision::f64, {}, BrownianSource::tree, 1024},
-    {"ou_em_tree_1000", "euler-maruyama", 8192, ou, Precision::f64, {}, BrownianSource::tree},
+    {"ou_em_tree_1000", "euler-maruyama", 65536, ou, Precision::f64, {}, BrownianSource::tree},
 };
 constexpr double kDt = 1e-3;
 
@@ -134,12 +134,13 @@ constexpr double kOperationsANode = 12;  // of halving an interval
 
 // Nodes of a tree that a step evaluates.
 double nodes_a_step(const TimeGrid& grid) {
-  const BrownianTree tree(1, 1, grid.end() - grid.start());
-  TreeWalker walker(tree, kLaneQuantum, false);
-  walker.start(0);
-  for (std::uint64_t i = 1; i <= grid.steps; ++i)
-    walker.move(tree.ticks(static_cast<double>(i) * grid.segments.front().h, kTreeGranularity));
-  return static_cast<double>(walker.nodes()) / static_cast<double>(grid.steps);
+  const BrownianTree tree(1, 1, tree_span(grid, {}, false));
+  const double h = grid.segments.front().h;
+  TreeSteps steps(tree, 1, {}, AreaLaw::foster, h, kLaneQuantum);
+  steps.start(0);
+  const auto tick = [&](std::uint64_t i) { return tree.ticks(static_cast<double>(i) * h, kTreeGranularity); };
+  for (std::uint64_t i = 0; i < grid.steps; ++i) steps.serve(tick(i), tick(i + 1));
+  return static_cast<double>(steps.nodes()) / static_cast<double>(grid.steps);
 }
 
 Run simulation(const Case& c, std::uint64_t repeats, std::uint64_t paths, bool one_thread,

@@ -128,6 +128,14 @@ cli::ToolInfo describe() {
        "brownian", "/brownian/type", {"grid", "tree"},
        "how Brownian paths are addressed: by the number of the step, or by time, the same path for any steps")
       .default_text("grid");
+  o.number("tree-span", "/brownian/span",
+           "time that a tree spans; trees of the same span have the same paths for any steps")
+      .value_name("TIME")
+      .default_text("dt times a power of two");
+  o.number("area-step", "/brownian/area_step",
+           "longest pieces of a tree for which Levy areas are drawn and joined to those of steps")
+      .value_name("TIME")
+      .default_text("dt");
   o.choice("levy-area", "/brownian/levy_area", {"foster", "davie", "wiktorsson", "mrongowius"},
            "how Levy areas are drawn where a method needs them")
       .default_text("foster");
@@ -263,6 +271,13 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   ensemble.brownian = options.brownian.type == "tree" ? BrownianSource::tree : BrownianSource::grid;
   ensemble.areas = area_law(options.brownian.levy_area);
   ensemble.coupling = config::locate(context.config(), "", [&] { return coupling_of(options); });
+  ensemble.tree = config::locate(context.config(), "", [&] {
+    const bool areas =
+        make_stepper(job.stepped, *ensemble.method, ensemble.adaptive, ensemble.precision, ensemble.tuning)
+            ->needs()
+            .levy_area;
+    return tree_of(options, job.schedule, areas);
+  });
   const bool whole = context.merge().files.empty();
   config::locate(context.config(), "", [&] {
     choose_statistics(options, job.solved, job.schedule.grid, job.store || !whole, draw && whole,

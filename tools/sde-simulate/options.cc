@@ -46,11 +46,10 @@ std::vector<double> times_of_steps(double start, double end, double dt) {
   return times;
 }
 
-// A thousand steps or a few more, so that as many lie between each two of equispaced save times; a power of
-// two of them on a tree, which is fastest there.
-std::uint64_t default_steps(const std::optional<std::vector<double>>& save, bool tree) {
+// A thousand steps or a few more, so that as many lie between each two of equispaced save times.
+std::uint64_t default_steps(const std::optional<std::vector<double>>& save) {
   const std::uint64_t intervals = save && save->size() > 1 ? save->size() - 1 : 1;
-  return tree && intervals == 1 ? 1024 : (999 / intervals + 1) * intervals;
+  return (999 / intervals + 1) * intervals;
 }
 
 // Steps of an SDE cost more and gain less from a small tolerance than those of an ODE.
@@ -94,6 +93,23 @@ CouplingOptions coupling_of(const SimulateOptions& options) {
   return coupling;
 }
 
+TreeOptions tree_of(const SimulateOptions& options, const Schedule& schedule, bool areas) {
+  const SimulateBrownian& brownian = options.brownian;
+  const bool tree = brownian.type == "tree" || schedule.adaptive;
+  if (!tree && (brownian.span || brownian.area_step))
+    fail(Status::usage, "/brownian/{}: is for paths from a tree (got the type grid); use the type tree",
+         brownian.span ? "span" : "area_step");
+  if (brownian.area_step && !areas)
+    fail(Status::usage,
+         "/brownian/area_step: {} takes no Levy areas here; leave it out, or use milstein on general noise",
+         options.solver.method);
+  TreeOptions result{brownian.span.value_or(0), brownian.area_step.value_or(0)};
+  if (!tree) return result;
+  result.span = tree_span(schedule.grid, result, schedule.adaptive);
+  if (areas && result.area_step == 0) result.area_step = schedule.grid.segments.front().h;
+  return result;
+}
+
 Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, const SdeExpressions& solved,
                        const Method& method) {
   const TimeDocument own = document.time.value_or(TimeDocument{});
@@ -127,7 +143,7 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, co
     // The exact law needs no steps between the times asked for, unless something is watched on the way.
     if (method.family == MethodFamily::exact && options.events.empty())
       return {make_grid(start, end, equal), false, {}};
-    solver.steps = default_steps(save, options.brownian.type == "tree");
+    solver.steps = default_steps(save);
   }
   const double dt = solver.dt ? *solver.dt : (end - start) / static_cast<double>(*solver.steps);
   const bool possible = dt > 0 && std::isfinite(dt);

@@ -79,6 +79,7 @@ struct SimulateSolver {
 
 struct SimulateBrownian {
   std::string type = "grid";
+  std::optional<double> span, area_step;
   std::string levy_area = "foster";
   bool antithetic = false;
   std::string points = "random";
@@ -87,6 +88,8 @@ struct SimulateBrownian {
   template <class V>
   void visit(V& v) {
     v("type", type);
+    v("span", span);
+    v("area_step", area_step);
     v("levy_area", levy_area);
     v("antithetic", antithetic);
     v("points", points);
@@ -210,6 +213,10 @@ struct Schedule {
   bool adaptive = false;
   AdaptiveOptions tolerance;  // where adaptive
 };
+
+// The tree that paths come from, its span and, with areas, area_step filled in; `areas`: whether the method
+// takes Levy areas. Throws Error(Status::usage) for options of trees that nothing would read.
+TreeOptions tree_of(const SimulateOptions& options, const Schedule& schedule, bool areas);
 
 // What is computed at the save times, of an output that is stored and of a picture.
 // Throws Error(Status::usage) with a JSON pointer.

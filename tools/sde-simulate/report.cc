@@ -109,6 +109,21 @@ double output_bytes(const Job& job, io::OutputForm form) {
   return bytes;
 }
 
+namespace {
+
+bool takes_tree(const Job& job) {
+  return job.ensemble.tree.span > 0 && job.solved.noise_kind != NoiseKind::none;
+}
+
+std::string tree_text(const TreeOptions& tree) {
+  std::string text = fmt::format("tree over {:g}, the same in every run with this span", tree.span);
+  if (tree.area_step > 0)
+    text += fmt::format("; Levy areas drawn for pieces of {:g}, the same where this is", tree.area_step);
+  return text;
+}
+
+}  // namespace
+
 std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job) {
   const SdeExpressions& equation = job.equation;
   const Method& method = *job.choice.method;
@@ -123,6 +138,7 @@ std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job) {
   rows.emplace_back("law", law.known() ? law.describe(equation.states) : "not known: " + law.reason);
   if (job.transform) rows.emplace_back("transform", "Lamperti: the noise of the steps is additive");
   if (job.schedule.adaptive) rows.emplace_back("steps", "adaptive, chosen for every path");
+  if (takes_tree(job)) rows.emplace_back("paths", tree_text(job.ensemble.tree));
   if (job.shard.count > 1)
     rows.emplace_back("shard",
                       fmt::format("{} of {}: {} paths of {}, from id {}", job.shard.index, job.shard.count,
@@ -403,6 +419,7 @@ std::string Report::text(const EnsembleResult& result, double seconds) const {
     out += fmt::format("\n{} steps were rejected, one in {:.3g}", result.rejected,
                        static_cast<double>(result.path_steps + result.rejected) /
                            static_cast<double>(std::max<std::uint64_t>(1, result.rejected)));
+  if (takes_tree(job_)) out += "\npaths from a " + tree_text(job_.ensemble.tree);
   out += fmt::format("\nat t = {:g}\n", schedule_.grid.end());
   std::size_t width = 8;
   for (const std::string& name : equation_.states) width = std::max(width, name.size());
@@ -470,6 +487,11 @@ int Report::finish(const EnsembleResult& result, double seconds) {
     summary.set_null("/law");
   if (options_.solver.transform != "none") summary.set("/transform", options_.solver.transform);
   if (options_.brownian.antithetic) summary.set("/increments", "antithetic");
+  if (takes_tree(job_)) {
+    const TreeOptions& tree = job_.ensemble.tree;
+    summary.set("/tree/span", tree.span);
+    if (tree.area_step > 0) summary.set("/tree/area_step", tree.area_step);
+  }
   if (options_.brownian.points == "sobol")
     summary.set("/increments", "sobol").set("/randomisations", options_.brownian.randomisations);
   summary.set("/noise", to_string(equation_.noise_kind)).set("/calculus", to_string(equation_.calculus));
