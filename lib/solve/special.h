@@ -33,4 +33,10 @@ std::unique_ptr<Stepper> make_baoab_stepper(const SdeExpressions& sde);
 // definition 4.2, in the form known as ALIGN).
 std::unique_ptr<Stepper> make_align_stepper(const SdeExpressions& sde);
 
+// The same dynamics along the ODE that a path of two jumps and a straight line with the same dW, H and K
+// drives (Foster, Lyons & Oberhauser 2021, arXiv 2101.03446): by three stages (their definition 7.1, known as
+// ShOULD), or with `gauss` by two at Gauss points (QUICSORT; Scott, O'Kane, Jelincic & Foster 2025, arXiv
+// 2508.16762).
+std::unique_ptr<Stepper> make_shifted_stepper(const SdeExpressions& sde, bool gauss);
+
 }  // namespace sde

@@ -237,8 +237,11 @@ std::unique_ptr<Stepper> make_stepper(const SdeExpressions& sde, const Method& m
   if (method.family == MethodFamily::exact) return make_exact_stepper(sde);
   const std::string reason = refusal(method, sde.calculus, sde.noise_kind);
   if (!reason.empty()) fail(Status::usage, "/solver/method: {}", reason);
-  if (method.family == MethodFamily::splitting)
-    return std::string(method.name) == "align" ? make_align_stepper(sde) : make_baoab_stepper(sde);
+  if (method.family == MethodFamily::splitting) {
+    const std::string name = method.name;
+    if (name == "should" || name == "quicsort") return make_shifted_stepper(sde, name == "quicsort");
+    return name == "align" ? make_align_stepper(sde) : make_baoab_stepper(sde);
+  }
   if (std::string(method.name) == "rodas4") return make_rosenbrock_stepper(sde);
   if (method.family == MethodFamily::implicit) {
     const std::string name = method.name;

@@ -92,6 +92,8 @@ TEST(MethodTable, HasTheMethodsOfTheField) {
                            "exact",
                            "baoab",
                            "align",
+                           "should",
+                           "quicsort",
                            "euler",
                            "rk4",
                            "dopri5",

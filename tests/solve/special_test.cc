@@ -237,7 +237,7 @@ SdeDocument double_well(const char* friction) {
   return d;
 }
 
-TEST(Langevin, StrongOrderOfAlignIsTwoAndOfBaoabOne) {
+TEST(Langevin, StrongOrdersAreThoseClaimed) {
   for (const char* friction : {"0.7", "0", "30"}) {
     const SdeDocument d = double_well(friction);
     ConvergenceOptions options;
@@ -245,7 +245,7 @@ TEST(Langevin, StrongOrderOfAlignIsTwoAndOfBaoabOne) {
                                                   : std::vector<std::uint64_t>{8, 16, 32, 64};
     options.refinement = 32;
     options.paths = 4096;
-    for (const char* method : {"align", "baoab"}) {
+    for (const char* method : {"align", "baoab", "should", "quicsort"}) {
       options.method = &find_method(method);
       const ConvergenceResult result = measure_convergence(d, parse_document(d), {}, options);
       const double claim = find_method(method).strong_additive;
@@ -255,9 +255,10 @@ TEST(Langevin, StrongOrderOfAlignIsTwoAndOfBaoabOne) {
   }
 }
 
-TEST(Langevin, WeakOrdersOfBothAreTwo) {
+// Moments of a step are looked at up to h^2: the orders are 2, or more where there is nothing to see.
+TEST(Langevin, WeakOrdersAreTwoAtLeast) {
   const SdeDocument d = double_well("0.7");
-  for (const char* method : {"align", "baoab"}) {
+  for (const char* method : {"align", "baoab", "should", "quicsort"}) {
     OneStepOptions options;
     options.method = &find_method(method);
     const OneStepResult result = measure_one_step(d, parse_document(d), options);
@@ -267,14 +268,31 @@ TEST(Langevin, WeakOrdersOfBothAreTwo) {
   }
 }
 
-TEST(Langevin, AlignWithoutNoiseIsOfSecondOrder) {
+TEST(Langevin, OrdersWithoutNoise) {
   SdeDocument d = double_well("0.7");
   d.states[1].diffusion[0].second = "1e-300";
-  const auto end = [&](double h) {
-    return run(d, "align", make_grid(0, 1, {1}, h), EnsembleOptions{}).final[0].mean;
+  for (const auto& [method, order] : {std::pair("align", 2.0), {"should", 3.0}, {"quicsort", 3.0}}) {
+    const auto end = [&, name = method](double h) {
+      return run(d, name, make_grid(0, 1, {1}, h), EnsembleOptions{}).final[0].mean;
+    };
+    const double coarse = end(0.05), middle = end(0.025), fine = end(0.0125);
+    EXPECT_NEAR(std::log2((coarse - middle) / (middle - fine)), order, 0.15) << method;
+  }
+}
+
+TEST(Langevin, ShiftedMethodsAgreeWithOneAnotherOnATree) {
+  const SdeDocument d = double_well("0.7");
+  EnsembleOptions options;
+  options.paths = 256;
+  options.brownian = BrownianSource::tree;
+  const auto mean = [&](const char* method, double h) {
+    return run(d, method, make_grid(0, 1, {1}, h), options).final[0].mean;
   };
-  const double coarse = end(0.1), middle = end(0.05), fine = end(0.025);
-  EXPECT_NEAR(std::log2((coarse - middle) / (middle - fine)), 2, 0.1);
+  // The same path, whose K both read: they differ by their errors, which fall eightfold a halving.
+  const double coarse = mean("should", 1.0 / 8) - mean("should", 1.0 / 64);
+  const double fine = mean("should", 1.0 / 16) - mean("should", 1.0 / 64);
+  EXPECT_NEAR(mean("quicsort", 1.0 / 64), mean("should", 1.0 / 64), 2e-6);
+  EXPECT_NEAR(coarse / fine, 8, 2);
 }
 
 TEST(Baoab, RefusesOtherForms) {
