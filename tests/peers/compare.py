@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Time sde-bench and other libraries side by side, on one core and in one run, and print the ratios.
 
-The other libraries are timed by scripts of their own that take case names and prints one JSON object a line with the
-keys case, peer, rate and unit (as sde-bench does for ours). A case may be of a suite, as likelihood:loglik_128, and name its counterpart
-in the scripts with the argument that they take for it: "likelihood:loglik_128=loglik_rk4 width 128@128". Only ratios taken in one run mean anything: machines drift.
+The other libraries are timed by scripts of their own that take case names and print one JSON object a line with the keys
+case, peer, rate and unit (as sde-bench does for ours). A case may be of another suite than --suite, and name its
+counterpart in the scripts with the argument that they take for it:
+    [SUITE:]CASE[=COUNTERPART[@ARGUMENT]], e.g. "likelihood:loglik_128=loglik_rk4 width 128@128"
+A script is run once a round for each argument. Only ratios taken in one run mean anything: machines drift.
 
 usage: compare.py --script SCRIPT [--script SCRIPT ...] [--suite SUITE] [--python PYTHON] [--bin DIR] [--rounds N] [--core N] [CASE ...]
 """
@@ -23,10 +25,21 @@ def lines_of_json(text):
             yield json.loads(line)
 
 
+def parts_of(spec, default_suite):
+    """Suite and case of ours, case of theirs, the argument their scripts take."""
+    ours, _, theirs = spec.partition("=")
+    suite, colon, case = ours.rpartition(":")
+    suite = suite if colon else default_suite
+    counterpart, at, argument = theirs.rpartition("@")
+    if not at:
+        counterpart, argument = theirs or case, case.rpartition("_")[2] if suite == "training" else theirs or case
+    return suite, case, counterpart, argument
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--script", required=True, action="append", help="program that times the others; repeatable")
-    parser.add_argument("--suite", default="throughput", choices=CASES, help="suite of sde-bench that holds the cases")
+    parser.add_argument("--suite", default="throughput", choices=CASES, help="suite of sde-bench that holds cases without one of their own")
     parser.add_argument("--python", default="python3", help="interpreter that has the others installed")
     parser.add_argument("--bin", default="build/release/bin", help="where sde-bench is")
     parser.add_argument("--rounds", type=int, default=2, help="runs of both; the best of each counts")
@@ -36,16 +49,19 @@ def main():
     pin = ["taskset", "-c", args.core]
     rates = collections.defaultdict(dict)  # case -> who -> rate
     for _ in range(args.rounds):
-        for case in args.cases or CASES[args.suite]:
-            width = case.rpartition("_")[2] if args.suite == "training" else None
-            ours = subprocess.run(pin + [f"{args.bin}/sde-bench", args.suite, case, "-j", "1", "--json"],
+        told = {}  # (script, argument) -> what it printed in this round
+        for spec in args.cases or CASES[args.suite]:
+            suite, case, counterpart, argument = parts_of(spec, args.suite)
+            ours = subprocess.run(pin + [f"{args.bin}/sde-bench", suite, case, "-j", "1", "--json"],
                                   check=True, capture_output=True, text=True)
             for run in json.loads(ours.stdout)["runs"]:
                 rates[case]["sdetools"] = max(run["value"], rates[case].get("sdetools", 0))
             for script in args.script:
-                theirs = subprocess.run(pin + [args.python, script, width or case], capture_output=True, text=True)
-                for run in lines_of_json(theirs.stdout):
-                    if "rate" in run and (width or run["case"] == case):
+                if (script, argument) not in told:
+                    theirs = subprocess.run(pin + [args.python, script, argument], capture_output=True, text=True)
+                    told[script, argument] = list(lines_of_json(theirs.stdout))
+                for run in told[script, argument]:
+                    if "rate" in run and (suite == "training" or run["case"] == counterpart):
                         rates[case][run["peer"]] = max(run["rate"], rates[case].get(run["peer"], 0))
     for case, who in rates.items():
         mine = who.pop("sdetools")

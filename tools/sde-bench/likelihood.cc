@@ -58,7 +58,7 @@ double seconds_of(const ScoreModel& model, const Stepper& stepper) {
 }  // namespace
 
 Outcome likelihood_suite(cli::Context& context, const BenchOptions& asked) {
-  const std::vector<std::string> known = {"loglik_64", "loglik_128", "loglik_256"};
+  const std::vector<std::string> known = {"loglik_64", "loglik_128", "loglik_256", "loglik_threads"};
   std::vector<std::string> wanted = context.arguments("CASE");
   for (const std::string& name : wanted) {
     if (std::find(known.begin(), known.end(), name) == known.end())
@@ -72,6 +72,26 @@ Outcome likelihood_suite(cli::Context& context, const BenchOptions& asked) {
     Run run;
     run.case_name = name;
     run.unit = "points/s";
+    if (name == "loglik_threads") {
+      run.unit = "times";
+      run.target = 1.8;
+      run.name = "time of loglik_128 on one thread by that on two";
+      if (!context.dry_run()) {
+        context.check_stopped();
+        const auto model = untrained(128);
+        const auto stepper =
+            make_stepper(std::make_shared<ProbabilityFlow>(model, Divergence::exact), find_method("rk4"));
+        const auto gain =
+            gain_of_two_threads(asked.repeats, context.threads(), [&] { seconds_of(*model, *stepper); });
+        run.value = gain.value_or(std::nan(""));
+        if (gain) run.ok = *gain >= *run.target;
+        if (!gain) run.note = "needs two threads";
+        outcome.text += fmt::format("{:<14} {:>9.2f} {:<18} {}\n", name, run.value,
+                                    gain ? *run.ok ? "times, ok" : "times, MISSED" : run.note, run.name);
+      }
+      outcome.runs.push_back(std::move(run));
+      continue;
+    }
     const std::size_t width = std::stoul(name.substr(name.find('_') + 1));
     run.name = fmt::format("3 layers of {}, 2 dimensions, exact trace, {} steps of rk4", width, kSteps);
     if (!context.dry_run()) {
@@ -85,8 +105,15 @@ Outcome likelihood_suite(cli::Context& context, const BenchOptions& asked) {
         if (k) best = std::min(best, seconds);
       }
       run.value = static_cast<double>(kPoints) / best;
-      run.more = {{"seconds", best}, {"evaluations", 4.0 * kSteps}};
-      outcome.text += fmt::format("{:<12} {:>9.1f} k points/s  {}\n", name, run.value / 1e3, run.name);
+      // A state and two tangents go through the products.
+      const double most = peak(asked.repeats), flops = run.value * 4 * kSteps * 3 * operations_of(width);
+      run.more = {{"seconds", best},
+                  {"evaluations", 4.0 * kSteps},
+                  {"gflops", flops / 1e9},
+                  {"peak", most / 1e9},
+                  {"share", flops / most / context.threads()}};
+      outcome.text += fmt::format("{:<14} {:>9.1f} k points/s, {:.0f} % of peak  {}\n", name, run.value / 1e3,
+                                  100 * flops / most / context.threads(), run.name);
     }
     outcome.runs.push_back(std::move(run));
   }

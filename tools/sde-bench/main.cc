@@ -41,7 +41,8 @@ cli::ToolInfo describe() {
       "convolutions that they are made of, as shares of this machine's peak. SUITE likelihood measures "
       "log-likelihoods with the exact trace (loglik_64, ...). SUITE samplers measures the error of samplers "
       "against what they cost, on analytic score documents or on Gaussian mixtures fitted to data, and says "
-      "which to take; its cases sample_em_128 and sample_heun_128 measure rates. SUITE compare gives "
+      "which to take; its cases sample_em_128 and sample_heun_128 measure rates, sample_threads and "
+      "sample_memory what a second thread gains and what memory it takes. SUITE compare gives "
       "distances between two samples, data first, each with a bootstrap error. SUITE check "
       "says by its exit status alone whether files are whole and readable.";
   info.arguments = {

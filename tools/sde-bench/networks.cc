@@ -1,11 +1,16 @@
 #include "networks.h"
 
+#include <tbb/task_arena.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "base/aligned.h"
 #include "nn/network.h"
 #include "score/network_model.h"
 #include "score/process.h"
+#include "simd/peak.h"
+#include "timing.h"
 
 namespace sde::bench {
 
@@ -27,6 +32,29 @@ std::shared_ptr<const ScoreModel> untrained(std::size_t width) {
   }
   return std::make_shared<NetworkModel>(make_process({}), NetworkMeaning{}, std::move(network),
                                         std::move(theta), Standardisation{});
+}
+
+// What depends on the time alone is computed once for a block.
+double operations_of(std::size_t width) {
+  const auto w = static_cast<double>(width);
+  return 2 * (2 * w + 2 * w * w + 2 * w);
+}
+
+double peak(std::uint64_t repeats) {
+  double best = 0;
+  for (std::uint64_t k = 0; k < 10 * repeats; ++k) {
+    double operations = 0;
+    const double seconds = seconds_of([&] { operations = simd::spin_multiply_adds(std::uint64_t{1} << 26); });
+    best = std::max(best, operations / seconds);
+  }
+  return best;
+}
+
+std::optional<double> gain_of_two_threads(std::uint64_t repeats, int allowed,
+                                          const std::function<void()>& run) {
+  if (allowed < 2) return {};
+  tbb::task_arena one(1), two(2);
+  return best_seconds(repeats, [&] { one.execute(run); }) / best_seconds(repeats, [&] { two.execute(run); });
 }
 
 }  // namespace sde::bench

@@ -98,13 +98,27 @@ void add_panel(cli::Figure& figure, const std::string& title, const AssessResult
   figure.panels.push_back(std::move(panel));
 }
 
+// A rate as a share of what multiply-adds in registers reach; or a figure and whether its target is met.
+std::string line_of(const Run& run) {
+  if (run.unit == "sample-calls/s") {
+    const auto share =
+        std::find_if(run.more.begin(), run.more.end(), [](auto& m) { return m.first == "share"; });
+    return fmt::format("{:<16} {:>8.2f} M {}  {:.0f} % of peak  {}\n", run.case_name, run.value / 1e6,
+                       run.unit, 100 * share->second, run.name);
+  }
+  const char* verdict = run.ok ? *run.ok ? "ok" : "MISSED" : run.note.c_str();
+  return fmt::format("{:<16} {:>8.2f} {:<16} {:<12} {}\n", run.case_name, run.value, run.unit, verdict,
+                     run.name);
+}
+
 }  // namespace
 
 Outcome samplers(cli::Context& context, const BenchOptions& asked) {
   const std::vector<std::string>& cases = context.arguments("CASE");
   if (cases.empty()) {
     fail(Status::usage,
-         "samplers needs data or analytic score documents, e.g. sde-bench samplers @two-moons");
+         "samplers needs data, analytic score documents or cases ({}), e.g. sde-bench samplers @two-moons",
+         fmt::join(sampling_cases(), ", "));
   }
   Outcome outcome;
   cli::Figure figure;
@@ -117,9 +131,9 @@ Outcome samplers(cli::Context& context, const BenchOptions& asked) {
     }
     const std::vector<std::string> rates = sampling_cases();
     if (std::find(rates.begin(), rates.end(), name) != rates.end()) {
-      outcome.runs.push_back(sampling_rate(name, asked.repeats));
-      const Run& run = outcome.runs.back();
-      outcome.text += fmt::format("{:<16} {:>8.2f} M {} {}\n", name, run.value / 1e6, run.unit, run.name);
+      context.check_stopped();
+      outcome.runs.push_back(sampling_case(name, asked, context.threads()));
+      outcome.text += line_of(outcome.runs.back());
       continue;
     }
     const Subject subject = find_subject(context, name, asked);

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
 #include "base/error.h"
 #include "base/suggest.h"
 #include "equations.h"
 #include "io/arrays.h"
 #include "io/ensemble.h"
+#include "memory.h"
 #include "solve/ensemble.h"
 #include "solve/multilevel.h"
 #include "suites.h"
@@ -159,14 +159,6 @@ Run multilevel() {
   return run;
 }
 
-// Largest resident memory since the last reset, in bytes; NaN where the kernel does not tell.
-double peak_memory() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) * 1024;
-  return std::nan("");
-}
-
 // 10^9 path-steps of Ornstein-Uhlenbeck with statistics at 101 times.
 Run memory(const BenchOptions& asked, const Hooks& hooks) {
   const SdeDocument d = ou();
@@ -177,7 +169,7 @@ Run memory(const BenchOptions& asked, const Hooks& hooks) {
   options.method = &find_method("euler-maruyama");
   options.paths = asked.paths.value_or(1'000'000);
   options.statistics = {true, false, true, 0, {}, 0};
-  std::ofstream("/proc/self/clear_refs") << "5";
+  reset_peak_memory();
   double steps = 0;
   const double seconds = seconds_of(
       [&] { steps = static_cast<double>(simulate(e, initial, grid, options, {}, hooks).path_steps); });

@@ -105,9 +105,9 @@ Outcome likelihood_suite(cli::Context& context, const BenchOptions& options);
 Outcome compare(cli::Context& context, const BenchOptions& options);
 // Error against cost of samplers on models fitted to data, and what to take for a budget.
 Outcome samplers(cli::Context& context, const BenchOptions& options);
-// Rates of sampling from a network; cases of the same suite.
+// Rates of sampling from a network, the gain of a second thread and the memory; cases of the same suite.
 std::vector<std::string> sampling_cases();
-Run sampling_rate(const std::string& name, std::uint64_t repeats);
+Run sampling_case(const std::string& name, const BenchOptions& asked, int allowed_threads);
 // Whether files are whole and readable; silent. Returns the exit status by throwing for the first that is
 // not.
 void check(cli::Context& context);

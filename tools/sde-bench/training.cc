@@ -8,12 +8,12 @@
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "networks.h"
 #include "nn/gemm.h"
 #include "nn/image.h"
 #include "nn/tape.h"
 #include "random/stream.h"
 #include "score/train.h"
-#include "simd/peak.h"
 #include "simd/target.h"
 #include "suites.h"
 #include "timing.h"
@@ -40,16 +40,6 @@ double rate_of(std::uint64_t repeats, double operations, const std::function<voi
                     }));
   }
   return operations * static_cast<double>(calls) / best;
-}
-
-double peak(std::uint64_t repeats) {
-  double best = 0;
-  for (std::uint64_t k = 0; k < 10 * repeats; ++k) {
-    double operations = 0;
-    const double seconds = seconds_of([&] { operations = simd::spin_multiply_adds(std::uint64_t{1} << 26); });
-    best = std::max(best, operations / seconds);
-  }
-  return best;
 }
 
 // Steps of score-train on standard normal rows: times, noise, forward, backward, clipping, Adam, average.
