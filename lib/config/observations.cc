@@ -12,13 +12,18 @@ namespace {
 template <class F>
 void for_each_series(const io::Dataset& data, const std::vector<std::string>& names, F&& add) {
   const std::vector<std::size_t> columns = io::match_columns(data, names);
-  std::vector<double> time, value;
+  bool in_place = columns.size() == data.d;  // else copied, column by column
+  for (std::size_t k = 0; k < columns.size(); ++k) in_place = in_place && columns[k] == k;
+  std::vector<double> chosen;
   for (std::size_t s = 0; s < data.n; ++s) {
-    time.clear();
-    value.clear();
-    for (std::size_t i = 0; i < data.length[s]; ++i) {
-      time.push_back(data.time_at(s, i));
-      for (std::size_t c : columns) value.push_back(data.at(s, i, c));
+    const std::size_t length = data.length[s];
+    const std::span<const double> time(data.time.data() + (data.common_time ? 0 : s * data.t), length);
+    std::span<const double> value(data.x.data() + s * data.t * data.d, length * data.d);
+    if (!in_place) {
+      chosen.clear();
+      for (std::size_t i = 0; i < length; ++i)
+        for (std::size_t c : columns) chosen.push_back(data.at(s, i, c));
+      value = chosen;
     }
     const std::string name = data.n == 1 ? "" : s < data.ids.size() ? data.ids[s] : std::to_string(s);
     try {

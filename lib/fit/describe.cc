@@ -26,14 +26,50 @@ void describe_data(const Observations& data, bool terms, FitResult& result) {
   }
 }
 
-void add_diagnostics(const LogLikelihood& likelihood, const std::vector<double>& parameters,
+namespace {
+
+// Tests of residuals, component by component, none missing; `all` are those of every component and are left
+// sorted.
+void test_residuals(const std::vector<std::vector<double>>& component,
+                    const std::vector<std::vector<std::size_t>>& starts, std::vector<double>& all,
+                    FitDiagnostics& d) {
+  const auto of = [&](std::size_t c) -> const std::vector<double>& {
+    return component.empty() ? all : component[c];
+  };
+  std::size_t shortest = all.size();
+  for (std::size_t c = 0; c < starts.size(); ++c) shortest = std::min(shortest, of(c).size());
+  d.lags = std::min<std::size_t>(10, shortest / 5);
+  if (d.lags == 0) d.ljung_box = d.ljung_box_p = kNaN;
+  if (d.lags > 0) {
+    for (std::size_t c = 0; c < starts.size(); ++c) d.ljung_box += ljung_box(of(c), starts[c], d.lags);
+    d.ljung_box_p = chi_squared_p(d.ljung_box, static_cast<double>(d.lags * starts.size()));
+  }
+  const std::size_t n = all.size();
+  d.pit_distance = pit_distance(std::move(all));
+  d.pit_p = kolmogorov_p(d.pit_distance, n);
+}
+
+}  // namespace
+
+void add_diagnostics(const LogLikelihood& likelihood, const std::vector<double>& parameters, bool terms,
                      FitResult& result) {
   const std::size_t n = likelihood.terms(), dimension = likelihood.components();
-  result.residuals.resize(n * dimension);
-  result.predicted.resize(n * dimension);
-  result.deviation.resize(n * dimension);
-  likelihood.describe(parameters, result.residuals.data(), result.predicted.data(), result.deviation.data());
+  const bool keep = terms || !result.observed.empty();  // what a filter left out has to be told from the rest
+  std::vector<double>& residuals = result.residuals;
+  residuals.resize(n * dimension);
+  if (keep) {
+    result.predicted.resize(n * dimension);
+    result.deviation.resize(n * dimension);
+  }
+  likelihood.describe(parameters, residuals.data(),
+                      result.predicted.empty() ? nullptr : result.predicted.data(),
+                      result.deviation.empty() ? nullptr : result.deviation.data());
   result.series = likelihood.series();
+  if (dimension == 1 && !keep) {
+    test_residuals({}, {result.series}, residuals, result.diagnostics);
+    residuals = {};
+    return;
+  }
   // What was not observed has no residual and is left out.
   std::vector<double> all;
   std::vector<std::vector<double>> component(dimension);
@@ -43,25 +79,15 @@ void add_diagnostics(const LogLikelihood& likelihood, const std::vector<double>&
     for (std::size_t i = 0; i < n; ++i) {
       for (; s < result.series.size() && result.series[s] <= i; ++s) starts[c].push_back(component[c].size());
       const std::size_t place = i * dimension + c;
-      const bool missing = !result.observed.empty() && std::isnan(result.residuals[place]) &&
+      const bool missing = !result.observed.empty() && std::isnan(residuals[place]) &&
                            (std::isnan(result.observed[place]) || result.deviation[place] == 0);
       if (missing) continue;
-      component[c].push_back(result.residuals[place]);
-      all.push_back(result.residuals[place]);
+      component[c].push_back(residuals[place]);
+      all.push_back(residuals[place]);
     }
   }
-  FitDiagnostics& d = result.diagnostics;
-  d.pit_distance = pit_distance(all);
-  d.pit_p = kolmogorov_p(d.pit_distance, all.size());
-  std::size_t shortest = all.size();
-  for (const auto& one : component) shortest = std::min(shortest, one.size());
-  d.lags = std::min<std::size_t>(10, shortest / 5);
-  if (d.lags == 0) {
-    d.ljung_box = d.ljung_box_p = kNaN;
-    return;
-  }
-  for (std::size_t c = 0; c < dimension; ++c) d.ljung_box += ljung_box(component[c], starts[c], d.lags);
-  d.ljung_box_p = chi_squared_p(d.ljung_box, static_cast<double>(d.lags * dimension));
+  if (!keep) residuals = {};
+  test_residuals(component, starts, all, result.diagnostics);
 }
 
 }  // namespace sde

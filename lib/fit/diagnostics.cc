@@ -23,10 +23,8 @@ double kolmogorov_p(double distance, std::size_t n) {
   return std::clamp(sum, 0.0, 1.0);
 }
 
-double pit_distance(std::span<const double> residuals) {
-  std::vector<double> u;
-  u.reserve(residuals.size());
-  for (double z : residuals) u.push_back(std::isnan(z) ? 1 : 0.5 * std::erfc(-z / std::numbers::sqrt2));
+double pit_distance(std::vector<double> u) {
+  for (double& z : u) z = std::isnan(z) ? 1 : 0.5 * std::erfc(-z / std::numbers::sqrt2);
   std::sort(u.begin(), u.end());
   const double n = static_cast<double>(u.size());
   double distance = 0;

@@ -13,7 +13,7 @@ double kolmogorov_p(double distance, std::size_t n);
 
 // Kolmogorov-Smirnov distance of the probability integral transforms Phi(residual) from the uniform law.
 // Residuals that are not finite count as beyond either end.
-double pit_distance(std::span<const double> residuals);
+double pit_distance(std::vector<double> residuals);
 
 // Ljung & Box (Biometrika 65, 1978) statistic of `lags` autocorrelations. `series` holds the first index of
 // each series; products do not reach over their borders.

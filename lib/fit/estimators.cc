@@ -235,7 +235,7 @@ FitResult fit_by_estimator(const SdeDocument& document, const Observations& data
   result.density = density.name;
   result.density_reason = density.reason;
   result.aic = result.aicc = result.bic = kNaN;
-  describe_data(data, options.describe, result);
+  describe_data(data, options.describe && options.keep_terms, result);
   const SdeExpressions ito = converted(parse_document(result.sde), Calculus::ito);
   const auto likelihood = make_likelihood(density, data, {});
   LikelihoodValue at;
@@ -243,7 +243,7 @@ FitResult fit_by_estimator(const SdeDocument& document, const Observations& data
   result.loglik = std::isfinite(at.value) ? at.value : kNaN;
   if (!std::isfinite(at.value))
     result.warnings.push_back(fmt::format("the density \"{}\" is not finite at the estimates", density.name));
-  if (options.describe) add_diagnostics(*likelihood, ito.parameter_values, result);
+  if (options.describe) add_diagnostics(*likelihood, ito.parameter_values, options.keep_terms, result);
   if (hooks.warn)
     for (const std::string& warning : result.warnings) hooks.warn(warning.c_str());
   return result;

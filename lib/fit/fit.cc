@@ -185,7 +185,7 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
   result.aicc = n > k + 1 ? result.aic + 2 * k * (k + 1) / (n - k - 1) : kNaN;
   result.bic = k * std::log(n) - 2 * result.loglik;
   add_uncertainty(likelihood, space, y, held, normal_quantile(0.5 + 0.5 * options.confidence), result);
-  if (options.describe) add_diagnostics(likelihood, parameters, result);
+  if (options.describe) add_diagnostics(likelihood, parameters, options.keep_terms, result);
 }
 
 void emit_warnings(const Hooks& hooks, const FitResult& result) {
@@ -278,7 +278,7 @@ FitResult fit(const SdeDocument& document, const Observations& data, const FitOp
   result.sde = document;
   result.density = prepared.density.name;
   result.density_reason = prepared.density.reason;
-  describe_data(data, options.describe, result);
+  describe_data(data, options.describe && options.keep_terms, result);
   note_ignored(prepared.ignored, result);
   if (data.missing_rows() > 0)
     result.warnings.push_back(

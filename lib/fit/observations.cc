@@ -14,6 +14,11 @@ void Observations::add(const std::string& name, std::span<const double> time, st
     fail(Status::bug, "Observations::add: {} times but {} values of {} states", rows, value.size(),
          dimension);
   const std::size_t start = time_.size();
+  if (start == 0) {
+    // One long series takes no more memory than it has to.
+    time_.reserve(rows);
+    for (auto& column : columns_) column.reserve(rows);
+  }
   for (std::size_t i = 0; i < rows; ++i) {
     require_row(name, i, time, value.subspan(i * dimension, dimension), states_);
     bool complete = true;

@@ -116,6 +116,9 @@ struct FitOptions {
   // Not a key: whether the result tells of data, residuals, states and step bias as well. Without: estimates,
   // their uncertainty and what the likelihood says, for fits whose number is large.
   bool describe = true;
+  // Not a key: whether the result keeps what it tells of every single transition, 5 numbers a component.
+  // Residuals are tested without that too. States of a filter are always kept.
+  bool keep_terms = true;
 
   template <class V>
   void visit(V& v) {

@@ -129,6 +129,28 @@ auto in_place(const config::Document& configuration, const config::FoundSde& fou
   }
 }
 
+// Whether something is made of single transitions: a picture, the HDF5 form.
+bool keeps_terms(const cli::Context& context) {
+  const cli::Output& output = context.output();
+  return !context.plot().empty() || (output.given() && output.form == io::OutputForm::hdf5);
+}
+
+// The data, without the file's bytes.
+io::Dataset read_data(cli::Context& context, const io::DatasetOptions& options) {
+  const std::string& file = context.argument("DATA");
+  if (file == "-" && context.model().argument == "-")
+    fail(Status::usage, "standard input cannot be both MODEL and DATA; name a file for one of them");
+  const io::Input input(file);
+  context.add_input(input);
+  return io::read_dataset(input, options);
+}
+
+// Values that were taken over and are not needed again.
+void drop_values(io::Dataset& dataset) {
+  dataset.x = {};
+  dataset.time = {};
+}
+
 std::size_t rows_of(const Observations& data) {
   return data.observations();
 }
@@ -153,10 +175,11 @@ int estimate(cli::Context& context, const config::FoundSde& found, const FitConf
     const FitPlan fit_plan = in_place(context.config(), found, [&] {
       return blame_data([&] { return plan_fit(found.sde, data, options.fit); });
     });
-    const double width = static_cast<double>(dataset.d);
+    const double width = static_cast<double>(dataset.d), rows = static_cast<double>(rows_of(data));
     config::Plan plan;
+    // Times and values as read and as fitted; then a residual, or everything that is told of a row.
     plan.memory_bytes =
-        (static_cast<double>(dataset.x.size()) + 5 * static_cast<double>(rows_of(data)) * width) * 8 * 2;
+        8 * rows * (1 + width + std::max(1 + width, keeps_terms(context) ? 1 + 4 * width : width));
     plan.output_bytes = context.output().given() && context.output().form == io::OutputForm::hdf5
                             ? 20e3 + static_cast<double>(fit_plan.transitions) * (4 * width + 1) * 8
                             : 0;
@@ -242,21 +265,19 @@ int run(cli::Context& context) {
 
   const std::vector<Candidate> candidates = read_candidates(context, options);
 
-  const std::string& file = context.argument("DATA");
-  if (file == "-" && context.model().argument == "-")
-    fail(Status::usage, "standard input cannot be both MODEL and DATA; name a file for one of them");
-  const io::Input input(file);
-  context.add_input(input);
-  const io::Dataset dataset = io::read_dataset(input, options.data);
+  io::Dataset dataset = read_data(context, options.data);
+  options.fit.keep_terms = keeps_terms(context);
   if (!wants_filter(options.fit)) {
     if (options.fit.predict > 0)
       fail(Status::usage,
            "--predict: needs an observation or a filter; without noise the data are the states");
-    return estimate(context, found, options, candidates, dataset,
-                    config::make_observations(dataset, equation.states));
+    const Observations data = config::make_observations(dataset, equation.states);
+    if (candidates.empty()) drop_values(dataset);
+    return estimate(context, found, options, candidates, dataset, data);
   }
-  return estimate(context, found, options, candidates, dataset,
-                  config::make_series(dataset, observed_columns(options.fit, equation.states)));
+  const SeriesTable data = config::make_series(dataset, observed_columns(options.fit, equation.states));
+  if (candidates.empty()) drop_values(dataset);
+  return estimate(context, found, options, candidates, dataset, data);
 }
 
 }  // namespace
