@@ -18,7 +18,7 @@ void ScoreModel::draw(std::uint64_t, std::uint64_t, Block) const {
 }
 
 std::string default_sampler(const ScoreModel& model, const SampleOptions& o) {
-  const bool asked = o.steps || o.grid || o.rho || o.eps || o.rtol || o.atol || o.eta || o.order ||
+  const bool asked = o.steps || o.grid || o.times || o.rho || o.eps || o.rtol || o.atol || o.eta || o.order ||
                      o.predictor || o.corrector || o.snr || o.corrector_steps || o.S_churn || o.S_min ||
                      o.S_max || o.S_noise || o.start_time || o.trajectory || !o.denoise;
   if (model.has_no_score()) return "consistency";
@@ -104,6 +104,30 @@ void snap(std::vector<double>& grid, double levels) {
   }
 }
 
+// The times of options.times, which stand for steps, grid, rho and eps.
+std::vector<double> given_times(const SampleOptions& o, const SamplerTraits& sampler) {
+  const char* key = o.steps ? "steps" : o.grid ? "grid" : o.rho ? "rho" : o.eps ? "eps" : nullptr;
+  if (key)
+    fail(Status::usage, "/{}: cannot be combined with times, which are the whole grid; leave it out", key);
+  const std::vector<double>& times = *o.times;
+  if (times.size() < 2) fail(Status::usage, "/times: must be two at least (got {})", times.size());
+  const double start = o.start_time.value_or(kHorizon);
+  if (times.front() != start)
+    fail(Status::usage, "/times/0: must be {}, where sampling starts (got {})", start, times.front());
+  for (std::size_t i = 1; i < times.size(); ++i) {
+    if (times[i] < times[i - 1]) continue;
+    fail(Status::usage, "/times/{}: {} (got {} after {})", i,
+         times[i] == times[i - 1] ? "repeats a time; leave it out" : "must fall", times[i], times[i - 1]);
+  }
+  if (!(times.back() >= 0))
+    fail(Status::usage, "/times/{}: must be >= 0 (got {})", times.size() - 1, times.back());
+  if (times.back() <= 0 && !sampler.reaches_data) {
+    fail(Status::usage, "/times/{}: must be > 0 for sampler {}, which evaluates the score there (got 0)",
+         times.size() - 1, sampler.name);
+  }
+  return times;
+}
+
 }  // namespace
 
 Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& options,
@@ -123,6 +147,7 @@ Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& o
   }
   if (traits_.kind == SamplerKind::exact) {
     const char* key = options.steps        ? "steps"
+                      : options.times      ? "times"
                       : options.grid       ? "grid"
                       : options.eps        ? "eps"
                       : options.trajectory ? "trajectory"
@@ -133,13 +158,42 @@ Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& o
   }
   const NoiseProcess& process = model_->process();
   const bool adaptive = !traits_.default_steps;
-  if (adaptive && !options.trajectory && (options.steps || options.grid || options.rho)) {
+  if (adaptive && !options.trajectory && (options.steps || options.times || options.grid || options.rho)) {
     fail(Status::usage, "/{}: {} chooses the steps of every sample; leave it out",
-         options.steps  ? "steps"
-         : options.grid ? "grid"
-                        : "rho",
+         options.steps   ? "steps"
+         : options.times ? "times"
+         : options.grid  ? "grid"
+                         : "rho",
          traits_.name);
   }
+  const auto levels = static_cast<double>(process.levels());
+  const bool ladder = levels > 0;
+  if (options.times) {
+    grid_ = given_times(options_, traits_);
+  } else {
+    choose_grid(options);
+  }
+  if (ladder) snap(grid_, levels);
+  if (adaptive) {
+    if (observation_)
+      fail(Status::usage, "/sampler: {} has no steps to hold known components after", traits_.name);
+    adaptive_ = make_stepper(std::make_shared<ProbabilityFlow>(model_), find_method(traits_.method));
+    return;
+  }
+  std::vector<NoiseLevel> points;
+  for (const double t : grid_) points.push_back(level_at(process, t));
+  rule_ = make_rule(model_, options_, std::move(points));
+  if (observation_ && rule_->remembers()) {
+    fail(Status::usage,
+         "/sampler: {} remembers earlier steps, which {} undoes; use euler_maruyama, ancestral or ddim",
+         traits_.name, "holding known components");
+  }
+}
+
+// The grid that steps, grid, rho and eps lead to.
+void Sampler::choose_grid(const SampleOptions& options) {
+  const NoiseProcess& process = model_->process();
+  const bool adaptive = !traits_.default_steps;
   const auto levels = static_cast<double>(process.levels());
   const bool ladder = levels > 0;
   // A ladder ends at the data, which are below its lowest level.
@@ -170,21 +224,6 @@ Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& o
     grid_ = optimised_grid(model_->shared_process(), options_, steps, last, to_data, start);
   } else {
     grid_ = sampling_grid(process, grid, steps, last, options_.rho, to_data, start);
-  }
-  if (ladder) snap(grid_, levels);
-  if (adaptive) {
-    if (observation_)
-      fail(Status::usage, "/sampler: {} has no steps to hold known components after", traits_.name);
-    adaptive_ = make_stepper(std::make_shared<ProbabilityFlow>(model_), find_method(traits_.method));
-    return;
-  }
-  std::vector<NoiseLevel> points;
-  for (const double t : grid_) points.push_back(level_at(process, t));
-  rule_ = make_rule(model_, options_, std::move(points));
-  if (observation_ && rule_->remembers()) {
-    fail(Status::usage,
-         "/sampler: {} remembers earlier steps, which {} undoes; use euler_maruyama, ancestral or ddim",
-         traits_.name, "holding known components");
   }
 }
 

@@ -93,12 +93,13 @@ std::string refusal(const SamplerTraits& sampler, const ScoreModel& model);
 struct SampleOptions {
   JsonText model;  // of the program: a score document, or the name of a file
   std::uint64_t samples = 1000;
-  std::optional<std::string> sampler;  // absent: see default_sampler()
-  std::optional<std::uint64_t> steps;  // the sampler's own number where absent
-  std::optional<GridType> grid;        // the sampler's own where absent
-  std::optional<double> rho;           // of the karras (7) and exponential (1) grids
-  std::optional<double> eps;           // where sampling ends; the process's own cut-off where absent
-  std::optional<double> rtol, atol;    // adaptive samplers: of each sample's local error; 1e-5
+  std::optional<std::string> sampler;        // absent: see default_sampler()
+  std::optional<std::uint64_t> steps;        // the sampler's own number where absent
+  std::optional<GridType> grid;              // the sampler's own where absent
+  std::optional<std::vector<double>> times;  // the grid itself, falling, instead of steps, grid, rho and eps
+  std::optional<double> rho;                 // of the karras (7) and exponential (1) grids
+  std::optional<double> eps;                 // where sampling ends; the process's own cut-off where absent
+  std::optional<double> rtol, atol;          // adaptive samplers: of each sample's local error; 1e-5
   std::optional<double> eta;  // ddim: 0 deterministic (default), 1 as noisy as ancestral; dpmpp_2m_sde: 1
   std::optional<std::uint64_t> order;                    // unipc: 1 to 3; 2
   std::optional<Predictor> predictor;                    // pc: reverse_diffusion
@@ -125,6 +126,7 @@ struct SampleOptions {
     v("sampler", sampler);
     v("steps", steps);
     v("grid", grid);
+    v("times", times);
     v("rho", rho);
     v("eps", eps);
     v("rtol", rtol);
@@ -200,6 +202,7 @@ class Sampler {
   void hold(const struct NoiseLevel& at, Block x, const Noise& noise, std::uint64_t number,
             SamplerWorkspace& workspace) const;
   std::uint64_t repeats() const;
+  void choose_grid(const SampleOptions& options);
 
   SampleOptions options_;
   const SamplerTraits& traits_;

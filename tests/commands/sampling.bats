@@ -56,6 +56,40 @@ for name, times in (("samples.h5", 8), ("adaptive.h5", 4)):
   fails_with 2 sde-sample mixture.json --sampler heun --grid karras --steps 100000000 --eps 0.999999999
   fails_with 2 sde-sample mixture.json --sampler unipc --order 4
   fails_with 2 sde-sample mixture.json --eps 1
+  fails_with 2 sde-sample mixture.json --sampler ddim --times 1,0.5,0.5,0.1
+  assert_output --partial 'repeats a time'
+  fails_with 2 sde-sample mixture.json --sampler ddim --times 1,0.5 --steps 2
+}
+
+@test "a grid of one's own gives what its name would" {
+  sde-sample mixture.json --sampler ddim --steps 5 --grid karras -N 50 --json -o named.h5 >named.json
+  sde-sample mixture.json --sampler ddim --times "$(jq -r '.grid | map(tostring) | join(",")' named.json)" -N 50 --json -o own.h5 >own.json
+  json --slurpfile named named.json '.grid == $named[0].grid and .nfe == 5' own.json
+  same_data named.h5 own.h5
+}
+
+@test "data to start from that no sampler could follow, and models that were not trained, are refused" {
+  printf 'a,b\n1,2\n1e39,3\n' >far.csv
+  printf 'a\n1\n' >narrow.csv
+  for option in --start --encode --decode; do
+    fails_with 65 sde-sample mixture.json $option far.csv
+    assert_output --partial 'far.csv: row 2, column 1'
+    fails_with 65 sde-sample mixture.json $option narrow.csv
+    assert_output --partial 'has 1 columns'
+  done
+  write_train
+  sde-sample mixture.json -N 200 -o data.h5
+  score-train train.json data.h5 -q -o model.h5
+  sde-sample model.h5 -N 10 --steps 10
+  python '
+import h5py
+with h5py.File("model.h5", "a") as f: f["training/step"][()] = 0'
+  for program in "sde-sample model.h5" "sde-likelihood model.h5 data.h5"; do
+    fails_with 65 $program
+    assert_output --partial 'is not trained'
+  done
+  fails_with 2 sde-sample train.json
+  assert_output --partial 'is a training configuration'
 }
 
 @test "toy distributions are drawn exactly, and likelihoods of draws are their entropy" {

@@ -502,6 +502,38 @@ TEST(Sampler, Grids) {
 }
 
 // By the criterion that is stated: the mean square of ln(deviation reached / true) over six widths of data.
+TEST(Sampler, GivenTimesAreTheGrid) {
+  SampleOptions o = options("ddim", 10, GridType::quadratic);
+  const Sampler named(quarter(), o);
+  SampleOptions given;
+  given.sampler = "ddim";
+  given.times = named.grid();
+  EXPECT_EQ(deviation(given, quarter()), deviation(o, quarter()));
+  EXPECT_EQ(Sampler(quarter(), Sampler(quarter(), given).options()).grid(), named.grid());
+  const auto refused = [&](std::vector<double> times, const char* sampler, const char* why) {
+    SampleOptions bad;
+    bad.sampler = sampler;
+    bad.times = std::move(times);
+    try {
+      Sampler(quarter(), bad);
+      ADD_FAILURE() << why;
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what();
+    }
+  };
+  refused({1, 0.5, 0.5, 0.1}, "ddim", "/times/2: repeats a time");
+  refused({1, 0.5, 0.6, 0.1}, "ddim", "/times/2: must fall");
+  refused({1, NAN, 0.1}, "ddim", "/times/1: must fall");
+  refused({0.9, 0.1}, "ddim", "/times/0: must be 1");
+  refused({1}, "ddim", "two at least");
+  refused({1, 0.5, 0}, "heun", "/times/2: must be > 0");
+  refused({1, 0.5, -0.1}, "ddim", "/times/2: must be >= 0");
+  refused({1, 0.1}, "rk45", "chooses the steps");
+  refused({1, 0.1}, "exact", "have no path");
+  given.steps = 4;
+  EXPECT_THROW(Sampler(quarter(), given), Error);
+}
+
 TEST(Sampler, OptimisedGridsBeatTheOthers) {
   for (const char* name : {"ddim", "heun", "dpmpp_2m", "ancestral", "edm"}) {
     const auto criterion = [&](GridType type) {

@@ -74,6 +74,7 @@ cli::ToolInfo describe() {
            "another --grid")
       .repeatable()
       .default_text("the sampler's");
+  o.list("times", "/times", "the grid itself, falling, instead of --steps and --grid").value_name("T,T,...");
   o.number("rho", "/rho", "exponent of the karras and exponential grids").value_name("RHO");
   o.number("eps", "/eps", "time at which sampling ends").value_name("T");
   o.number("rtol", "/rtol", "rk45, tsit5: relative tolerance, for every sample")

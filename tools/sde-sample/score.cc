@@ -10,6 +10,7 @@
 #include "io/dataset.h"
 #include "sample.h"
 #include "score/guidance.h"
+#include "score/likelihood.h"
 #include "score/sampler.h"
 
 namespace sde {
@@ -57,6 +58,11 @@ std::vector<double> read_rows(cli::Context& context, const config::FoundScore& f
   std::vector<double> rows = as_read;
   for (std::size_t n = 0; n < data.n; ++n) {
     for (std::size_t i = 0; i < D; ++i) rows[n * D + i] = as_read[n * D + order[i]];
+  }
+  try {
+    check_data(*found.model, rows, data.n);
+  } catch (const Error& error) {
+    fail(error.status(), "{}: {}", data.source, error.what());
   }
   return rows;
 }
@@ -199,7 +205,7 @@ int sample_score(cli::Context& context) {
   if (context.dry_run()) {
     config::Plan plan;
     plan.paths = shard.rows;
-    plan.steps = options.steps.value_or(0);
+    plan.steps = options.steps.value_or(options.times ? options.times->size() - 1 : 0);
     plan.memory_bytes = sampling_memory(*found.model, static_cast<unsigned>(context.threads()));
     plan.output_bytes =
         stores(context) ? output_bytes(shard.rows, D * (1 + (options.trajectory ? T : 0))) : 0;
