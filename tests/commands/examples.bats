@@ -269,3 +269,38 @@ assert len(rows) == 60 and off < 2e-3, off'
   nothing_left
   table_is_shown
 }
+
+@test "tbill-models: CKLS and constant elasticity lead, moments reject Vasicek and CIR" {
+  copy tbill
+  cd ..
+  copy tbill-models
+  run -0 make BIN="$SDE_BIN"
+  assert_equal "$(awk 'NR > 1 {print $1}' out/table.txt | tr '\n' ' ')" 'ckls cev brennan-schwartz gbm cir vasicek '
+  run -0 grep -E '^vasicek +exact +3 +1126\.7298' out/table.txt
+  assert [ "$(awk '($1 == "cir" || $1 == "vasicek") && $10 > 0.01' out/table.txt | wc -l)" -eq 0 ]
+  is_png out/ckls.png
+  nothing_left
+  table_is_shown
+}
+
+@test "nile: the variances of the literature, and one fall beats a wandering level" {
+  copy nile
+  run -0 make BIN="$SDE_BIN"
+  json '.estimates | (.sigma.value * .sigma.value - 1469.1 | fabs) < 5 and (.eta.value * .eta.value - 15099 | fabs) < 15' out/models.json
+  assert_equal "$(awk 'NR > 1 {print $1}' out/table.txt | tr '\n' ' ')" 'break level mean '
+  is_png out/nile.png
+  nothing_left
+  table_is_shown
+}
+
+@test "volatility: a particle filter of returns and a Kalman filter of their squares" {
+  copy volatility
+  run -0 make BIN="$SDE_BIN"
+  json '.converged and .density == "kalman" and .transitions == 2527' out/squares.json
+  json '.converged and .density == "particle" and .diagnostics.pit_ks_p > 0.01' out/returns.json
+  for picture in volatility residuals; do
+    is_png out/$picture.png
+  done
+  nothing_left
+  table_is_shown
+}
