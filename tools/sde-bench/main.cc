@@ -17,9 +17,9 @@ namespace {
 
 using namespace sde;
 
-const std::vector<std::string> kSuites = {"convergence", "work-precision", "throughput",
-                                          "statistics",  "training",       "likelihood",
-                                          "samplers",    "compare",        "check"};
+const std::vector<std::string> kSuites = {"convergence", "work-precision", "throughput", "statistics",
+                                          "training",    "likelihood",     "fit",        "samplers",
+                                          "compare",     "check"};
 
 cli::ToolInfo describe() {
   cli::ToolInfo info;
@@ -39,7 +39,10 @@ cli::ToolInfo describe() {
       "matrix "
       "products and "
       "convolutions that they are made of, as shares of this machine's peak. SUITE likelihood measures "
-      "log-likelihoods with the exact trace (loglik_64, ...). SUITE samplers measures the error of samplers "
+      "log-likelihoods with the exact trace (loglik_64, ...). SUITE fit measures fits of 20000 transitions "
+      "with "
+      "standard errors and diagnostics (cir_exact, cir_euler, ...). SUITE samplers measures the error of "
+      "samplers "
       "against what they cost, on analytic score documents or on Gaussian mixtures fitted to data, and says "
       "which to take; its cases sample_em_128 and sample_heun_128 measure rates, sample_threads and "
       "sample_memory what a second thread gains and what memory it takes. SUITE compare gives "
@@ -47,10 +50,11 @@ cli::ToolInfo describe() {
       "says by its exit status alone whether files are whole and readable.";
   info.arguments = {
       {"SUITE",
-       "convergence, work-precision, throughput, statistics, training, likelihood, samplers, compare or "
+       "convergence, work-precision, throughput, statistics, training, likelihood, fit, samplers, compare or "
        "check"},
       {"CASE",
-       "models (convergence, work-precision), cases (throughput, statistics, training, likelihood), data or "
+       "models (convergence, work-precision), cases (throughput, statistics, training, likelihood, fit), "
+       "data or "
        "score documents (samplers) or files (compare, check)",
        false, true}};
   info.examples = {
@@ -79,8 +83,9 @@ cli::ToolInfo describe() {
       .default_text("65536 for convergence, 4096 with --all, 8192 for work-precision");
   o.number("confidence", "/confidence", "level of the intervals (convergence)");
   o.flag("all", "/all", "every standard problem, method and calculus, quickly (convergence)");
-  o.integer("repeats", "/repeats",
-            "runs of which the best counts (throughput, statistics, training, likelihood, work-precision)");
+  o.integer(
+      "repeats", "/repeats",
+      "runs of which the best counts (throughput, statistics, training, likelihood, fit, work-precision)");
   o.integer("rows", "/compare/rows", "rows of each sample, drawn at random; 0: all (compare)")
       .value_name("N")
       .default_text("10000");
@@ -175,6 +180,8 @@ int run(cli::Context& context) {
     outcome = bench::training(context, options);
   } else if (suite == "likelihood") {
     outcome = bench::likelihood_suite(context, options);
+  } else if (suite == "fit") {
+    outcome = bench::fit_suite(context, options);
   } else if (suite == "compare") {
     outcome = bench::compare(context, options);
   } else if (suite == "samplers") {

@@ -101,6 +101,8 @@ Outcome statistics(cli::Context& context, const BenchOptions& options);
 Outcome training(cli::Context& context, const BenchOptions& options);
 // Rates of log-likelihoods with the exact trace.
 Outcome likelihood_suite(cli::Context& context, const BenchOptions& options);
+// Times of fits with everything that goes with them.
+Outcome fit_suite(cli::Context& context, const BenchOptions& options);
 // Distances between the two samples that CASE names, with bootstrap errors.
 Outcome compare(cli::Context& context, const BenchOptions& options);
 // Error against cost of samplers on models fitted to data, and what to take for a budget.
