@@ -67,7 +67,7 @@ def ours(program, file, density):
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     taken = {"cpu": processor(resource.RUSAGE_CHILDREN) - cpu, "wall": time.perf_counter() - wall}
     fit = json.loads(done.stdout)
-    return taken | {"loglik": fit["loglik"], "values": [fit["estimates"][name]["value"] for name in START]}
+    return taken | {"fit": fit["seconds"], "loglik": fit["loglik"], "values": [fit["estimates"][name]["value"] for name in START]}
 
 
 def main():
@@ -84,6 +84,7 @@ def main():
         for density in DENSITIES:
             mine = min((ours(f"{args.bin}/sde-fit", file.name, density) for _ in range(args.rounds)), key=lambda r: r["cpu"])
             his = min((theirs(x, density) for _ in range(args.rounds)), key=lambda r: r["cpu"])
+            print(f"{density:<12} the fit alone takes {mine['fit']:.4f} s of wall time, pymle {his['wall'] / mine['fit']:.1f} times that")
             for who, run in (("sde-fit", mine), ("pymle", his)):
                 values = ", ".join(f"{v:.5f}" for v in run["values"])
                 ratio = "" if who == "sde-fit" else f"{run['cpu'] / mine['cpu']:.1f} times the time of sde-fit"
