@@ -57,58 +57,15 @@ NoisedBatch::NoisedBatch(const nn::Network& network, const NoiseProcess& process
   }
 }
 
-void NoisedBatch::couple(const BatchStreams& streams, std::uint64_t step, std::uint64_t first,
-                         std::size_t count, const BatchData& from) {
-  if (options_.coupling != Coupling::ot && options_.coupling != Coupling::sinkhorn) return;
-  const std::size_t lanes = round_up_lanes(count), D = dimension_;
-  if (group_noise_.lanes() != lanes) {
-    group_noise_.resize(noise_.rows(), lanes);
-    group_u_.resize(lanes);
-    group_v_.resize(lanes);
-  }
-  group_first_ = first;
-  fill(streams.noise, first, lanes, step, group_noise_);
-  fill_uniforms(streams.times, first, lanes, step, group_u_.data(), group_v_.data());
-  cost_.assign(count * count, 0.0);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto k = static_cast<std::size_t>(group_u_[i] * static_cast<double>(from.rows.size()));
-    const float* row = from.data.data() + from.rows[k] * D;
-    double* to = cost_.data() + i * count;
-    for (std::size_t c = 0; c < D; ++c) {
-      const float* noise = group_noise_.row(c);
-      for (std::size_t j = 0; j < count; ++j) {
-        const double difference = static_cast<double>(row[c]) - static_cast<double>(noise[j]);
-        to[j] += difference * difference;
-      }
-    }
-  }
-  if (options_.coupling == Coupling::ot) {
-    partner_ = assign(cost_, count);
-  } else {
-    const std::vector<double> plan = sinkhorn_plan(cost_, count, options_.regularization);
-    fill_uniforms(streams.plan, first, lanes, step, group_u_.data(), group_v_.data());
-    partner_.resize(count);
-    for (std::size_t i = 0; i < count; ++i) {
-      double left = group_u_[i] / static_cast<double>(count);
-      std::uint32_t j = 0;
-      while (j + 1 < count && left > plan[i * count + j]) left -= plan[i * count + j++];
-      partner_[i] = j;
-    }
-  }
-  for (std::size_t l = count; l < lanes; ++l) partner_.push_back(static_cast<std::uint32_t>(l));
-}
-
 void NoisedBatch::draw(const BatchStreams& streams, std::uint64_t step, std::uint64_t first,
-                       std::size_t lanes, const BatchData& from) {
+                       std::size_t lanes, const BatchData& from, const Transport& transport) {
   lanes_ = lanes;
   if (tape_) tape_->resize(lanes);
   if (tangent_) tangent_->resize(lanes);
   fill_uniforms(streams.times, first, lanes, step, u_.data(), v_.data());
-  if (options_.coupling == Coupling::ot || options_.coupling == Coupling::sinkhorn) {
+  if (Transport::wanted(options_.coupling)) {
     for (std::size_t i = 0; i < dimension_; ++i) {
-      for (std::size_t l = 0; l < lanes; ++l) {
-        noise_.row(i)[l] = group_noise_.row(i)[partner_[first - group_first_ + l]];
-      }
+      for (std::size_t l = 0; l < lanes; ++l) noise_.row(i)[l] = transport.noise(i, first + l);
     }
   } else if (from.noise.empty()) {
     fill(streams.noise, first, lanes, step, noise_);

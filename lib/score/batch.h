@@ -12,6 +12,7 @@
 #include "score/consistency.h"
 #include "score/loss.h"
 #include "score/objective.h"
+#include "score/transport.h"
 
 namespace sde {
 
@@ -43,14 +44,10 @@ class NoisedBatch {
   NoisedBatch(const nn::Network& network, const NoiseProcess& process, const DenoisingLoss& loss,
               const BatchOptions& options);
 
-  // With a coupling by transport, before the draws of lanes first ... first + count: decides which noise goes
-  // with which row.
-  void couple(const BatchStreams& streams, std::uint64_t step, std::uint64_t first, std::size_t count,
-              const BatchData& from);
-
-  // Draws lanes `first` ... of a step: a row for each, a time, noise, and whether its label is dropped.
+  // Draws lanes `first` ... of a step: a row for each, a time, noise (by `transport`, which has coupled them,
+  // where that is wanted), and whether its label is dropped.
   void draw(const BatchStreams& streams, std::uint64_t step, std::uint64_t first, std::size_t lanes,
-            const BatchData& from);
+            const BatchData& from, const Transport& transport);
   // The sum over the first `used` lanes of their loss. With `gradient`, adds the gradient of `scale` times
   // that sum. `levels`: of the consistency grid.
   double loss(const float* theta, std::size_t used, float* gradient, double scale, std::size_t levels = 0);
@@ -76,12 +73,6 @@ class NoisedBatch {
   std::vector<Conversion> conversion_;  // [lane]
   std::vector<std::int32_t> labels_;
   StateBlock<float> data_, noise_, latent_, target_, probes_;
-  // Transport: the noise of all lanes from group_first_ on, and the lane whose noise each one takes.
-  std::uint64_t group_first_ = 0;
-  StateBlock<float> group_noise_;
-  AlignedVector<double> group_u_, group_v_;
-  std::vector<double> cost_;
-  std::vector<std::uint32_t> partner_;
   // Consistency: noisy states and times of either end, in units of the data's.
   StateBlock<double> high_, low_, slope_, next_slope_;
   StateBlock<float> goal_;

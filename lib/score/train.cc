@@ -23,6 +23,7 @@ namespace {
 // Rows of a batch whose gradient is one sum; batches are split so whatever the threads, and the sums added in
 // order.
 constexpr std::size_t kGroup = 256;
+constexpr std::uint64_t kBatch = 512;
 // Networks whose evaluation is long get smaller groups, so that more threads have work; no more than so many.
 constexpr std::size_t kSmallGroup = 32, kMostGroups = 64;
 constexpr double kLongFlops = 1e6;
@@ -32,8 +33,8 @@ constexpr std::size_t kFloorRows = 8192;                         // of images
 constexpr std::size_t kValidationDraws = 4096, kCurveDraws = 1024;
 
 void check(const TrainOptions& o) {
-  if (o.batch < 1 || o.batch > 1'048'576)
-    fail(Status::usage, "/batch: must be 1 to 1048576 (got {})", o.batch);
+  if (o.batch && (*o.batch < 1 || *o.batch > 1'048'576))
+    fail(Status::usage, "/batch: must be 1 to 1048576 (got {})", *o.batch);
   if (o.steps < 1) fail(Status::usage, "/steps: must be at least 1 (got 0)");
   if (!(o.ema >= 0 && o.ema < 1)) fail(Status::usage, "/ema: must lie in [0, 1) (got {})", o.ema);
   if (!(o.validation_fraction >= 0 && o.validation_fraction < 1)) {
@@ -87,12 +88,16 @@ static std::uint64_t group_of(const nn::Network& network, std::uint64_t batch) {
 // Memory of the steps: one gradient for each group of rows, one batch for each thread.
 struct Trainer::Work {
   Work(const Trainer& t)
-      : batches([&t] { return NoisedBatch(t.network_, *t.process_, *t.loss_, t.batch_options()); }),
+      : options(t.batch_options()),
+        transport(options, t.dimension_, static_cast<std::size_t>(t.batch_), t.coupling_rows()),
+        batches([&t, this] { return NoisedBatch(t.network_, *t.process_, *t.loss_, options); }),
         streams(t.options_.seed, t.dimension_, 0),
-        group(group_of(t.network_, t.options_.batch)),
-        loss((t.options_.batch + group - 1) / group),
+        group(group_of(t.network_, t.batch_)),
+        loss((t.batch_ + group - 1) / group),
         gradients(loss.size(), AlignedVector<float>(t.network_.trained_size())) {}
 
+  BatchOptions options;
+  Transport transport;
   tbb::enumerable_thread_specific<NoisedBatch> batches;
   BatchStreams streams;
   std::uint64_t group;
@@ -153,6 +158,12 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
            i / dimension + 1, columns[c], data[i]);
     }
   }
+  batch_ = options.batch.value_or(std::min<std::uint64_t>(kBatch, rows_.size()));
+  if (batch_ > rows_.size()) {
+    fail(Status::usage,
+         "/batch: must be at most the {} rows to train on (got {}); leave it out to take so many",
+         rows_.size(), batch_);
+  }
   if (options.coupling == Coupling::reflow) pair_with(*teacher_);
   sigma_data_ = measure_deviation(data_, dimension, rows_);
   loss_.emplace(*process_, options.prediction, options.weighting, options.time_sampling, options.lognormal,
@@ -178,20 +189,19 @@ void Trainer::resume(TrainState state) {
 
 double Trainer::step() {
   Work& w = *work_;
-  const double scale = 1 / static_cast<double>(options_.batch);
+  const double scale = 1 / static_cast<double>(batch_);
   const std::size_t levels = grid_ ? grid_->steps(state_.network.step, options_.steps) : 0;
   const BatchData from{data_, noise_, rows_, labels_};
+  w.transport.couple(w.streams, state_.network.step, 0, from);
   tbb::parallel_for(std::size_t{0}, w.loss.size(), [&](std::size_t g) {
     NoisedBatch& batch = w.batches.local();
     std::fill(w.gradients[g].begin(), w.gradients[g].end(), 0.0f);
     w.loss[g] = 0;
-    const std::uint64_t end = std::min<std::uint64_t>(options_.batch, (g + 1) * w.group);
+    const std::uint64_t end = std::min<std::uint64_t>(batch_, (g + 1) * w.group);
     std::size_t used = 0;
-    batch.couple(w.streams, state_.network.step, g * w.group, static_cast<std::size_t>(end - g * w.group),
-                 from);
     for (std::uint64_t first = g * w.group; first < end; first += used) {
       used = static_cast<std::size_t>(std::min<std::uint64_t>(end - first, nn::kTapeLanes));
-      batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), from);
+      batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), from, w.transport);
       w.loss[g] += batch.loss(state_.network.weights.data(), used, w.gradients[g].data(), scale, levels);
     }
   });
@@ -215,20 +225,19 @@ double Trainer::validation_loss(std::size_t draws) const {
       [this] { return NoisedBatch(network_, *process_, *loss_, batch_options()); });
   const std::size_t lanes = nn::kTapeLanes;
   // Couplings by transport are made for groups as large as those of training.
-  const bool transport = options_.coupling == Coupling::ot || options_.coupling == Coupling::sinkhorn;
-  const std::size_t group =
-      transport ? static_cast<std::size_t>(std::min(work_->group, options_.batch)) : lanes;
+  const std::size_t group = Transport::wanted(options_.coupling) ? coupling_rows() : lanes;
   const std::size_t chunks = (group + lanes - 1) / lanes, count = (draws + group - 1) / group;
   const std::size_t levels = grid_ ? grid_->most_steps() : 0;
   const BatchData from{data_, noise_, validation_, labels_};
   std::vector<double> sums(count);
   tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) {
     NoisedBatch& batch = batches.local();
-    batch.couple(streams, 0, k * group, group, from);
+    Transport transport(work_->options, dimension_, group, group);
+    transport.couple(streams, 0, k * group, from);
     sums[k] = 0;
     for (std::size_t c = 0; c < chunks; ++c) {
       const std::size_t used = std::min(lanes, group - c * lanes);
-      batch.draw(streams, 0, k * group + c * lanes, round_up_lanes(used), from);
+      batch.draw(streams, 0, k * group + c * lanes, round_up_lanes(used), from, transport);
       sums[k] += batch.loss(state_.network.ema.data(), used, nullptr, 0, levels);
     }
   });
@@ -258,6 +267,7 @@ double Trainer::memory_bytes() const {
                        std::min(static_cast<double>(work_->loss.size()),
                                 static_cast<double>(tbb::this_task_arena::max_concurrency()));
   return theta * (2 * 4 + static_cast<double>(work_->loss.size())) + tapes +
+         Transport::cost_bytes(options_.coupling, coupling_rows()) +
          static_cast<double>(data_.size() + noise_.size()) * sizeof(float);
 }
 
@@ -272,7 +282,7 @@ void Trainer::record() {
   curve.loss.push_back(state_.loss_sum / static_cast<double>(state_.loss_count));
   // No more than the training between two points, which would be most of the time of small batches.
   curve.validation.push_back(
-      validation_loss(static_cast<std::size_t>(std::min<std::uint64_t>(kCurveDraws, 4 * options_.batch))));
+      validation_loss(static_cast<std::size_t>(std::min<std::uint64_t>(kCurveDraws, 4 * batch_))));
   state_.loss_sum = 0;
   state_.loss_count = 0;
 }

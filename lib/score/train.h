@@ -33,11 +33,15 @@ struct TrainOptions {
   LognormalOptions lognormal;  // time_sampling lognormal
   Objective objective = Objective::denoising;
   Coupling coupling = Coupling::independent;
+  // Couplings ot and sinkhorn: rows of a batch that are coupled to as many draws of the noise, rounded up to
+  // sixteens; 0: the whole batch. An exact assignment takes time of their cube, and memory of their square.
+  std::uint64_t coupling_rows = 256;
   double sinkhorn_regularization = 0.05;  // over the mean cost
   ConsistencyOptions consistency;         // objectives consistency and distillation
   JsonText teacher;  // reflow, distillation: a score document, or the name of a model's file
   nn::OptimizerOptions optimizer;
-  std::uint64_t batch = 512;         // rows, drawn with replacement
+  // Rows, drawn with replacement; absent: 512, or as many as are trained on where they are fewer.
+  std::optional<std::uint64_t> batch;
   std::uint64_t steps = 20000;       // of the optimiser
   double ema = 0.999;                // of the weights that are used afterwards
   double validation_fraction = 0.1;  // of the rows, left out of training
@@ -62,6 +66,7 @@ struct TrainOptions {
     v("lognormal", lognormal);
     v("objective", objective);
     v("coupling", coupling);
+    v("coupling_rows", coupling_rows);
     v("sinkhorn_regularization", sinkhorn_regularization);
     v("consistency", consistency);
     v("teacher", teacher);
@@ -128,6 +133,7 @@ class Trainer {
   const TrainState& state() const { return state_; }
   void resume(TrainState state);  // throws Error(Status::bug) where sizes differ
 
+  std::uint64_t batch() const { return batch_; }
   std::size_t training_rows() const { return rows_.size(); }
   std::size_t validation_rows() const { return validation_.size(); }
   // See DenoisingLoss::gaussian_floor, for the training rows' covariance; NaN for a coupling or an objective
@@ -149,8 +155,10 @@ class Trainer {
   void check_objective(const ScoreModel* teacher) const;
   void pair_with(const ScoreModel& teacher);  // fills data_ and noise_
   BatchOptions batch_options() const;
+  std::size_t coupling_rows() const;
 
   TrainOptions options_;
+  std::uint64_t batch_ = 0;
   std::size_t dimension_;
   std::shared_ptr<const NoiseProcess> process_;
   std::shared_ptr<const ScoreModel> teacher_;

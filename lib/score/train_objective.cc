@@ -37,6 +37,11 @@ NetworkMeaning network_meaning(const TrainOptions& options, double sigma_data) {
   return meaning;
 }
 
+std::size_t Trainer::coupling_rows() const {
+  const std::uint64_t asked = options_.coupling_rows ? options_.coupling_rows : batch_;
+  return static_cast<std::size_t>(std::min(batch_, (asked + kLaneQuantum - 1) / kLaneQuantum * kLaneQuantum));
+}
+
 BatchOptions Trainer::batch_options() const {
   BatchOptions batch;
   batch.objective = options_.objective;

@@ -33,6 +33,7 @@ with h5py.File("straight.h5") as f:
 @test "couplings by transport are for velocities alone" {
   for coupling in ot sinkhorn; do
     score-train train.json data.h5 "${flow[@]}" --set coupling=$coupling --steps 5 -f -o model.h5
+    score-train train.json data.h5 "${flow[@]}" --set coupling=$coupling --set coupling_rows=0 --steps 2 -f -o model.h5
     fails_with 2 score-train train.json data.h5 --set coupling=$coupling -o other.h5
     assert_output --partial 'couples noise and data'
   done
@@ -89,8 +90,11 @@ with open("twice.csv", "w") as a, open("few.csv", "w") as b:
 '
   fails_with 65 score-train train.json twice.csv -o model.h5
   assert_output --partial 'column z: repeats column x on another scale'
-  run -0 score-train train.json few.csv -o model.h5 -v
-  assert_output --partial 'drawn with replacement'
+  fails_with 2 score-train train.json few.csv -o model.h5
+  assert_output --regexp 'batch: must be at most the [0-9]+ rows to train on \(got 64\)'
+  jq 'del(.batch)' train.json >whole.json
+  run -0 score-train whole.json few.csv -o model.h5
+  assert_output --partial 'a batch is as large as the data'
 }
 
 @test "a custom process is integrated, and refused where it cannot be" {

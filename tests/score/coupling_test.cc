@@ -6,7 +6,10 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/error.h"
 #include "random/stream.h"
+#include "score/batch.h"
+#include "score/transport.h"
 
 namespace sde {
 namespace {
@@ -65,6 +68,76 @@ TEST(Assignment, KeepsTheOrderOnALine) {
     };
     EXPECT_EQ(rank(x, x[i]), rank(y, y[p[i]]));
   }
+}
+
+// A whole batch: partners are a permutation, and its cost is the least in groups of one and of many rows.
+TEST(Transport, CouplesTheWholeBatchOrGroups) {
+  const std::size_t n = 96, D = 2;
+  std::vector<float> data(n * D);
+  const Stream stream = make_stream(4, Purpose::test);
+  for (std::size_t k = 0; k < n * D; ++k) data[k] = static_cast<float>(normal_pair(stream, k, 0)[0]);
+  std::vector<std::uint32_t> rows(n);
+  std::iota(rows.begin(), rows.end(), 0u);
+  const std::vector<float> none;
+  const std::vector<std::int32_t> labels;
+  const BatchData from{data, none, rows, labels};
+  BatchOptions options;
+  options.coupling = Coupling::ot;
+  const BatchStreams streams(7, D, 0);
+  AlignedVector<double> u(n), v(n);
+  fill_uniforms(streams.times, 0, n, 3, u.data(), v.data());
+  AlignedVector<float> z0(n), z1(n), z2(n), z3(n);
+  fill_normals(streams.noise[0], 0, n, 3, {z0.data(), z1.data(), z2.data(), z3.data()});
+  double before = 1e300;
+  for (const std::size_t group : {16, 32, 96, 4096}) {
+    Transport transport(options, D, n, group);
+    transport.couple(streams, 3, 0, from);
+    double sum = 0;
+    std::vector<char> taken(n);
+    for (std::size_t l = 0; l < n; ++l) {
+      const auto row = static_cast<std::size_t>(u[l] * static_cast<double>(n));
+      const float a = transport.noise(0, l), b = transport.noise(1, l);
+      const auto partner = static_cast<std::size_t>(std::find(z0.begin(), z0.end(), a) - z0.begin());
+      ASSERT_LT(partner, n);
+      EXPECT_EQ(z1[partner], b);
+      EXPECT_FALSE(taken[partner]);
+      taken[partner] = 1;
+      EXPECT_EQ(partner / group, l / group);
+      sum += std::pow(data[row * D] - a, 2) + std::pow(data[row * D + 1] - b, 2);
+    }
+    // Larger groups are less bound; the whole batch has the least cost of all permutations.
+    EXPECT_LE(sum, before * (1 + 1e-6));
+    before = sum;
+    if (group < n) continue;
+    std::vector<double> cost(n * n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto row = static_cast<std::size_t>(u[i] * static_cast<double>(n));
+      for (std::size_t j = 0; j < n; ++j)
+        cost[i * n + j] = std::pow(data[row * D] - z0[j], 2) + std::pow(data[row * D + 1] - z1[j], 2);
+    }
+    EXPECT_NEAR(sum, total(cost, assign(cost, n)), 1e-4 * sum);
+  }
+  EXPECT_THROW(Transport(options, D, 10000, 10000), Error);
+}
+
+// scipy.optimize.linear_sum_assignment (SciPy 1.10.1) on cost[i][j] = (i + 1) (j + 3) mod 17, n = 16, and
+// fractions of (i sqrt(2) + j sqrt(3))^2, n = 40.
+TEST(Assignment, AgreesWithScipy) {
+  const auto least = [](std::size_t n, auto cost_of) {
+    std::vector<double> cost(n * n);
+    for (std::size_t i = 0; i < n; ++i) {
+      for (std::size_t j = 0; j < n; ++j)
+        cost[i * n + j] = cost_of(static_cast<double>(i), static_cast<double>(j));
+    }
+    return total(cost, assign(cost, n));
+  };
+  EXPECT_NEAR(least(16, [](double i, double j) { return std::fmod((i + 1) * (j + 3), 17); }), 15.0, 1e-9);
+  EXPECT_NEAR(least(40,
+                    [](double i, double j) {
+                      const double x = i * std::sqrt(2.0) + j * std::sqrt(3.0);
+                      return std::fmod(x * x, 1.0);
+                    }),
+              3.4587002495032095, 1e-9);
 }
 
 TEST(Sinkhorn, HasItsMarginsAndTendsToTheAssignment) {

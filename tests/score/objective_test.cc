@@ -412,6 +412,7 @@ TEST(Trainer, RefusesWhatDoesNotGoTogether) {
   const auto refused = [&](const std::string& part, auto change,
                            std::shared_ptr<const ScoreModel> teacher = nullptr) {
     TrainOptions o = small();
+    o.batch.reset();
     change(o);
     try {
       Trainer trainer(o, data, 64, 2, {}, {}, teacher);

@@ -92,8 +92,8 @@ TEST(Trainer, StoppedAndResumedEqualsUninterrupted) {
 }
 
 TEST(Trainer, CallsForCheckpointsBetweenSteps) {
-  const auto data = draw(128, 1);
-  Trainer trainer(small(), data, 128, 2);
+  const auto data = draw(512, 1);
+  Trainer trainer(small(), data, 512, 2);
   int calls = 0;
   trainer.run(
       {}, [&] { ++calls; }, 1e-9);
@@ -121,7 +121,7 @@ TEST(Trainer, EndsWhenTheValidationLossDoesNotImprove) {
   o.validation_fraction = 0.5;
   o.network.hidden = {64, 64};
   o.steps = 6000;
-  o.batch = 64;
+  o.batch.reset();
   o.optimizer.lr = 3e-3;
   o.ema = 0.9;
   o.patience = 600;
@@ -158,11 +158,11 @@ TEST(Trainer, EndsWhenTheValidationLossDoesNotImprove) {
 }
 
 TEST(Trainer, MemoryDoesNotGrowWithSteps) {
-  const auto data = draw(128, 1);
+  const auto data = draw(512, 1);
   TrainOptions o = small();
-  const double few = Trainer(o, data, 128, 2).memory_bytes();
+  const double few = Trainer(o, data, 512, 2).memory_bytes();
   o.steps = 1'000'000;
-  EXPECT_EQ(Trainer(o, data, 128, 2).memory_bytes(), few);
+  EXPECT_EQ(Trainer(o, data, 512, 2).memory_bytes(), few);
 }
 
 TEST(Trainer, RefusesBadDataAndOptions) {

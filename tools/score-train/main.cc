@@ -46,7 +46,7 @@ cli::ToolInfo describe() {
   info.resumes = true;
   cli::Options& o = info.options;
   o.integer("steps", "/steps", "steps of the optimiser").value_name("N").default_text("20000");
-  o.integer("batch", "/batch", "samples a step").value_name("N").default_text("512");
+  o.integer("batch", "/batch", "samples a step").value_name("N").default_text("512, or all rows");
   o.number("lr", "/optimizer/lr", "learning rate at its highest").value_name("RATE").default_text("0.001");
   o.data_options();
   o.text("label-column", "/data/label_column", "column of a CSV file that holds class labels (see /classes)")
@@ -80,11 +80,12 @@ config::Plan make_plan(const Trainer& trainer) {
   plan.memory_bytes = trainer.memory_bytes();
   // weights, their average and two moments
   plan.output_bytes = 16.0 * static_cast<double>(trainer.network().weights()) + 20e3;
-  plan.more = {{"rows", fmt::format("{} to train on, {} to validate", trainer.training_rows(),
-                                    trainer.validation_rows())},
-               {"network", fmt::format("{} weights, {:.3g} kflop a sample and step",
-                                       trainer.network().weights(), 3 * trainer.network().flops() / 1e3)},
-               {"samples", config::human_count(static_cast<double>(o.batch) * static_cast<double>(o.steps))}};
+  plan.more = {
+      {"rows",
+       fmt::format("{} to train on, {} to validate", trainer.training_rows(), trainer.validation_rows())},
+      {"network", fmt::format("{} weights, {:.3g} kflop a sample and step", trainer.network().weights(),
+                              3 * trainer.network().flops() / 1e3)},
+      {"samples", config::human_count(static_cast<double>(trainer.batch()) * static_cast<double>(o.steps))}};
   return plan;
 }
 
@@ -123,10 +124,6 @@ int run(cli::Context& context) {
   Checkpoint checkpoint(context, data.columns);
   if (context.resume()) checkpoint.load(*trainer);
   const std::uint64_t first = trainer->state().network.step;
-  if (options.train.batch > trainer->training_rows()) {
-    context.note(fmt::format("a batch of {} from {} rows: rows are drawn with replacement",
-                             options.train.batch, trainer->training_rows()));
-  }
   context.phase("training", "steps");
   const auto started = std::chrono::steady_clock::now();
   const Trainer::End end = trainer->run(
@@ -149,10 +146,10 @@ int run(cli::Context& context) {
   const TrainState& state = trainer->state();
   const double loss = state.curve.loss.empty() ? std::nan("") : state.curve.loss.back();
   const double validation = trainer->validation_loss();
-  const auto samples = static_cast<double>((state.network.step - first) * options.train.batch);
+  const auto samples = static_cast<double>((state.network.step - first) * trainer->batch());
   config::Summary summary;
   summary.set("/kind", "train").set("/steps", state.network.step);
-  summary.set("/samples", state.network.step * options.train.batch).set("/seconds", seconds);
+  summary.set("/samples", state.network.step * trainer->batch()).set("/seconds", seconds);
   summary.set("/samples_per_second", samples / seconds).set("/loss", loss).set("/loss_floor", floor);
   summary.set("/excess", (std::isfinite(validation) ? validation : loss) - floor);
   const std::shared_ptr<const ScoreModel> model = trainer->model();
@@ -160,14 +157,18 @@ int run(cli::Context& context) {
   const double bent = flow ? straightness(*model, options.train.seed) : std::nan("");
   if (flow) summary.set("/straightness", bent);
   summary.set("/validation_loss", validation).set("/rows", trainer->training_rows());
-  summary.set("/validation_rows", trainer->validation_rows()).set("/weights", trainer->network().weights());
+  summary.set("/batch", trainer->batch())
+      .set("/validation_rows", trainer->validation_rows())
+      .set("/weights", trainer->network().weights());
   summary.set("/stopped_early", end == Trainer::End::early);
   if (options.train.patience) summary.set("/best_step", state.best_step);
   summary.set("/diverged", end == Trainer::End::diverged)
       .set("/seed", options.train.seed)
       .set("/threads", context.threads());
   std::string text = fmt::format("{} steps of {} samples, {:.3g} s, {:.3g} k samples/s\n", state.network.step,
-                                 options.train.batch, seconds, samples / seconds / 1e3);
+                                 trainer->batch(), seconds, samples / seconds / 1e3);
+  if (!options.train.batch && trainer->batch() == trainer->training_rows())
+    text += fmt::format("a batch is as large as the data, {} rows to train on\n", trainer->batch());
   text += fmt::format("loss {:.6g}", loss);
   if (std::isfinite(validation)) text += fmt::format(", validation {:.6g}", validation);
   if (std::isfinite(floor)) {

@@ -63,9 +63,9 @@ Run train(const std::string& name, std::uint64_t repeats, TrainOptions o, std::s
   }
   Run run;
   run.case_name = name;
-  run.value = static_cast<double>(o.steps * o.batch) / best;
+  run.value = static_cast<double>(o.steps * *o.batch) / best;
   run.unit = "samples/s";
-  run.name = fmt::format("batch {}, {:.3g} kflop a sample", o.batch, flops / 1e3);
+  run.name = fmt::format("batch {}, {:.3g} kflop a sample", *o.batch, flops / 1e3);
   run.more = {{"seconds", best}, {"gflops", run.value * flops / 1e9}};
   return run;
 }
