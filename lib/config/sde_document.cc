@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/suggest.h"
+#include "config/inputs.h"
 #include "config/schema.h"
 #include "io/hdf5.h"
 
@@ -42,6 +43,8 @@ class SdeReader {
       state.drift = expression_text(value);
     });
     read_noise();
+    read_correlation();
+    read_inputs();
     each_state("initial", [this](StateDocument& state, const Json& value, const std::string& place) {
       state.initial = initial_law(value, place);
     });
@@ -79,7 +82,51 @@ class SdeReader {
       if (contains(kReserved, name))
         error("/parameters", fmt::format("\"{}\" is a name that expressions have already", name));
       if (contains(states_, name)) error("/parameters", fmt::format("\"{}\" is a state as well", name));
-      sde_.parameters.emplace_back(name, value.get<double>());
+      if (value.is_number())
+        sde_.parameters.emplace_back(name, value.get<double>());
+      else
+        sde_.drawn.push_back(drawn_parameter(name, value));
+    }
+  }
+
+  DrawnParameter drawn_parameter(const std::string& name, const Json& value) const {
+    DrawnParameter p{name, {}, {}, {}};
+    for (const auto law :
+         {DrawnParameter::Law::uniform, DrawnParameter::Law::normal, DrawnParameter::Law::lognormal}) {
+      if (!value.contains(to_string(law))) continue;
+      p.law = law;
+      p.first = expression_text(value[to_string(law)][0]);
+      p.second = expression_text(value[to_string(law)][1]);
+    }
+    return p;
+  }
+
+  void read_inputs() {
+    if (!json_.contains("inputs")) return;
+    for (const auto& [name, value] : json_["inputs"].items())
+      sde_.inputs.push_back(read_input(document_, pointer_ + pointer_join("/inputs", name), name, value));
+  }
+
+  // By the noises' names, or rows in the order of the document's.
+  void read_correlation() {
+    if (!json_.contains("correlation")) return;
+    const Json& matrix = json_["correlation"];
+    if (matrix.is_object()) {
+      for (const auto& [first, row] : matrix.items())
+        for (const auto& [second, value] : row.items())
+          sde_.correlation.push_back({first, second, expression_text(value)});
+      return;
+    }
+    const std::size_t n = sde_.noises.size();
+    const auto wrong = [&](std::size_t got, const std::string& place) {
+      error("/correlation" + place, fmt::format("must have one entry for each of the {} noises {} (got {})",
+                                                n, fmt::join(sde_.noises, ", "), got));
+    };
+    if (matrix.size() != n) wrong(matrix.size(), "");
+    for (std::size_t i = 0; i < n; ++i) {
+      if (matrix[i].size() != n) wrong(matrix[i].size(), fmt::format("/{}", i));
+      for (std::size_t j = 0; j < n; ++j)
+        sde_.correlation.push_back({sde_.noises[i], sde_.noises[j], expression_text(matrix[i][j])});
     }
   }
 
@@ -184,15 +231,17 @@ Json write_initial(const InitialLaw& law) {
   return {{"data", law.data}};
 }
 
-// The effective configuration is kept in results and stands elsewhere then: data files of the initial law are
-// named from here.
+// The effective configuration is kept in results and stands elsewhere then: data files of the initial law and
+// of inputs are named from here.
 void settle_data(Document& document, const std::string& pointer) {
-  const Json::json_pointer initial(pointer + "/initial");
-  if (!document.json().contains(initial) || !document.json().at(initial).is_object()) return;
   std::vector<std::string> files;
-  for (const auto& [name, law] : document.json().at(initial).items()) {
-    if (law.is_object() && law.contains("data") && law["data"].is_string()) {
-      files.push_back(pointer_join(pointer + "/initial", name) + "/data");
+  for (const char* key : {"/initial", "/inputs"}) {
+    const Json::json_pointer place(pointer + key);
+    if (!document.json().contains(place) || !document.json().at(place).is_object()) continue;
+    for (const auto& [name, value] : document.json().at(place).items()) {
+      if (value.is_object() && value.contains("data") && value["data"].is_string()) {
+        files.push_back(pointer_join(pointer + key, name) + "/data");
+      }
     }
   }
   for (const std::string& file : files) document.settle_file(file);
@@ -233,9 +282,14 @@ void write_sde(const SdeDocument& sde, Json& into) {
     if (state.domain.boundary != Boundary::none) domain["boundary"] = to_string(state.domain.boundary);
     if (!domain.empty()) domains[state.name] = domain;
   }
+  for (const DrawnParameter& p : sde.drawn)
+    parameters[p.name] = {{to_string(p.law), {expression_json(p.first), expression_json(p.second)}}};
   if (!parameters.empty()) into["parameters"] = parameters;
   into["state"] = sde.state_names();
   if (!noise.empty()) into["noise"] = noise;
+  for (const CorrelationDocument& c : sde.correlation)
+    into["correlation"][c.first][c.second] = expression_json(c.value);
+  for (const InputDocument& input : sde.inputs) into["inputs"][input.name] = write_input(input);
   into["drift"] = drift;
   if (!diffusion.empty()) into["diffusion"] = diffusion;
   into["initial"] = initial;

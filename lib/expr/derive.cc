@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "expr/curve.h"
 #include "expr/node.h"
 
 namespace sde::expr {
@@ -102,6 +103,11 @@ Expr node_derivative(const Node& n, const Expr& e, const Expr* a, const Expr* d,
       return Expr(0);
     case Op::select:
       return select(a[0], d[1], d[2]);
+    case Op::lookup: {
+      const Curve slope = curve_of(a[1].number()).derivative();
+      if (slope.y().size() == 1) return Expr(0);
+      return lookup(slope, a[0]) * d[0];
+    }
     default: {
       if (d[0].is_zero()) return Expr(0);
       return unary_derivative(n.op, a[0], e) * d[0];

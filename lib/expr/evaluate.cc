@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "expr/curve.h"
 #include "expr/node.h"
 
 namespace sde::expr {
@@ -79,6 +80,8 @@ double apply(Op op, double a, double b, double c) {
       return a != b;
     case Op::select:
       return a != 0 ? b : c;
+    case Op::lookup:
+      return curve_of(b).at(a);
     case Op::multiply_add:
       return std::fma(a, b, c);
     case Op::multiply_subtract:

@@ -1,4 +1,5 @@
 #include "base/block.h"
+#include "expr/curve.h"
 #include "expr/interpreter.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -44,6 +45,8 @@ void Evaluate(Op op, const double* a, const double* b, double* to, std::size_t l
     SDE_MAP(expm1, Expm1)
     SDE_MAP(log1p, Log1p)
 #undef SDE_MAP
+    case Op::lookup:
+      return look_up(a, b, to, lanes);
     default:
       break;
   }

@@ -1,4 +1,5 @@
 #include "base/block.h"
+#include "expr/curve.h"
 #include "expr/interpreter.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -65,6 +66,8 @@ void Evaluate(Op op, const float* a, const float* b, float* to, std::size_t lane
     SDE_MAP_WIDE(log1p, Log1p)
 #undef SDE_MAP_WIDE
 #undef SDE_MAP
+    case Op::lookup:
+      return look_up(a, b, to, lanes);
     default:
       break;
   }

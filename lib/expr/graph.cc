@@ -140,7 +140,9 @@ class Builder {
       case 1:
         return {value(n.op, argument(n, 0))};
       case 2: {
-        const std::uint32_t a = argument(n, 0), b = argument(n, 1);
+        const std::uint32_t a = argument(n, 0);
+        std::uint32_t b = argument(n, 1);
+        if (n.op == Op::lookup) b = broadcast(b, rank(a));
         return {value(n.op, a, b)};
       }
       default: {

@@ -132,6 +132,7 @@ std::string_view op_name(Op op) {
       {Op::less_equal, "less_equal"},
       {Op::equal, "equal"},
       {Op::not_equal, "not_equal"},
+      {Op::lookup, "lookup"},
       {Op::multiply_add, "multiply_add"},
       {Op::multiply_subtract, "multiply_subtract"},
       {Op::subtract_product, "subtract_product"},

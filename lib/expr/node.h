@@ -50,6 +50,7 @@ enum class Op : std::uint8_t {
   equal,
   not_equal,
   select,
+  lookup,  // of a curve: the argument and the curve's number (see curve.h)
   // In compiled programs only; each rounds once.
   multiply_add,       // a * b + c
   multiply_subtract,  // a * b - c

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "expr/curve.h"
 #include "expr/node.h"
 
 namespace sde::expr {
@@ -131,6 +132,13 @@ std::string to_string(const Expr& e) {
           out += number_text(n.value);
         } else if (n.op == Op::symbol) {
           out += n.name;
+        } else if (n.op == Op::lookup) {
+          // An input as its user names it, where it is one of the present time.
+          out += curve_of(n.arguments[1]->value).name();
+          if (n.arguments[0]->op == Op::symbol && n.arguments[0]->name == "t") break;
+          out += '(';
+          text(")");
+          node(n, 0, 0);
         } else {
           out += function_name(n.op);
           out += '(';

@@ -125,6 +125,8 @@ Expr make(Op op, std::span<const Expr> arguments) {
       return binary(op, arguments[0], arguments[1]);
     case Op::select:
       return select(arguments[0], arguments[1], arguments[2]);
+    case Op::lookup:
+      return raw(op, arguments);
     case Op::number:
     case Op::symbol:
       fail(Status::bug, "make: a leaf has no arguments");

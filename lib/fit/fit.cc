@@ -10,6 +10,7 @@
 #include "fit/checks.h"
 #include "fit/describe.h"
 #include "fit/diagnostics.h"
+#include "fit/estimable.h"
 #include "fit/estimators.h"
 #include "fit/likelihood.h"
 #include "fit/optimize.h"
@@ -266,8 +267,9 @@ void note_ignored(const std::vector<std::string>& ignored, FitResult& result) {
 
 }  // namespace
 
-FitResult fit(const SdeDocument& document, const Observations& data, const FitOptions& options,
+FitResult fit(const SdeDocument& given, const Observations& data, const FitOptions& options,
               const Hooks& hooks) {
+  const SdeDocument document = estimable(given, data.time(), options.fix);
   if (options.estimator != "likelihood") return fit_by_estimator(document, data, options, hooks);
   if (options.start_from == "quick") return fit_from_quick_start(document, data, options, hooks);
   const Prepared prepared = prepare(document, data, options);
@@ -317,8 +319,9 @@ bool wants_filter(const FitOptions& options) {
   return options.observation.has_value() || find_filter(options.density);
 }
 
-FitResult fit(const SdeDocument& document, const SeriesTable& data, const FitOptions& options,
+FitResult fit(const SdeDocument& given, const SeriesTable& data, const FitOptions& options,
               const Hooks& hooks) {
+  const SdeDocument document = estimable(given, data.times(), options.fix);
   const PreparedFilter prepared = prepare(document, data, options);
   const ParameterSpace& space = *prepared.space;
   const std::unique_ptr<FilterLikelihood> likelihood =
@@ -357,7 +360,8 @@ FitResult fit(const SdeDocument& document, const SeriesTable& data, const FitOpt
   return result;
 }
 
-FitPlan plan_fit(const SdeDocument& document, const Observations& data, const FitOptions& options) {
+FitPlan plan_fit(const SdeDocument& given, const Observations& data, const FitOptions& options) {
+  const SdeDocument document = estimable(given, data.time(), options.fix);
   const Prepared prepared = prepare(document, data, options);
   const auto likelihood = make_likelihood(prepared.density, data, prepared.space->indices());
   FitPlan plan;
@@ -369,7 +373,8 @@ FitPlan plan_fit(const SdeDocument& document, const Observations& data, const Fi
   return plan;
 }
 
-FitPlan plan_fit(const SdeDocument& document, const SeriesTable& data, const FitOptions& options) {
+FitPlan plan_fit(const SdeDocument& given, const SeriesTable& data, const FitOptions& options) {
+  const SdeDocument document = estimable(given, data.times(), options.fix);
   const PreparedFilter prepared = prepare(document, data, options);
   FitPlan plan;
   plan.density = prepared.description.name;
@@ -384,7 +389,7 @@ FitPlan plan_fit(const SdeDocument& document, const SeriesTable& data, const Fit
 
 std::vector<double> per_transition_loglik(const SdeDocument& document, const std::string& density,
                                           const Observations& data, std::string* chosen) {
-  const SdeExpressions sde = converted(parse_document(document), Calculus::ito);
+  const SdeExpressions sde = converted(parse_document(estimable(document, data.time())), Calculus::ito);
   const TransitionDensity made = make_density(sde, density);
   for (std::size_t d = 0; d < data.dimension(); ++d)
     for (std::size_t i = 0; i < data.observations(); ++i)

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 
 #include "base/error.h"
 #include "base/suggest.h"
+#include "expr/curve.h"
 #include "expr/node.h"
+#include "sde/correlation.h"
 
 namespace sde {
 
@@ -26,6 +29,11 @@ const char* to_string(NoiseKind kind) {
 const char* to_string(Boundary boundary) {
   static const char* const names[] = {"none", "reflect", "absorb", "full-truncation"};
   return names[static_cast<int>(boundary)];
+}
+
+const char* to_string(DrawnParameter::Law law) {
+  static const char* const names[] = {"uniform", "normal", "lognormal"};
+  return names[static_cast<int>(law)];
 }
 
 std::vector<std::string> SdeDocument::state_names() const {
@@ -113,66 +121,151 @@ Expr times_derivative(const Expr& a, const Expr& b, const std::string& x) {
 
 }  // namespace
 
-SdeExpressions parse_document(const SdeDocument& document) {
-  SdeExpressions result;
-  if (document.calculus == "stratonovich") {
-    result.calculus = Calculus::stratonovich;
-  } else if (document.calculus != "ito") {
-    fail(Status::usage, "/calculus: must be \"ito\" or \"stratonovich\" (got \"{}\")", document.calculus);
-  }
-  if (document.states.empty()) fail(Status::usage, "/state: an SDE needs at least one state");
+namespace {
 
-  std::set<std::string> taken;
-  std::vector<std::string> known = {"t"};
-  for (const StateDocument& state : document.states) {
-    claim_name(taken, state.name, "/state");
-    result.states.push_back(state.name);
-    known.push_back(state.name);
-  }
-  for (const auto& [name, value] : document.parameters) {
-    claim_name(taken, name, "/parameters");
-    result.parameters.push_back(name);
-    result.parameter_values.push_back(value);
-    known.push_back(name);
+// The document's expressions, with the names that they may use.
+class DocumentParser {
+ public:
+  explicit DocumentParser(const SdeDocument& document) : document_(document) {}
+
+  SdeExpressions operator()() {
+    if (document_.calculus == "stratonovich") {
+      result_.calculus = Calculus::stratonovich;
+    } else if (document_.calculus != "ito") {
+      fail(Status::usage, "/calculus: must be \"ito\" or \"stratonovich\" (got \"{}\")", document_.calculus);
+    }
+    if (document_.states.empty()) fail(Status::usage, "/state: an SDE needs at least one state");
+    claim_names();
+    const std::size_t dimension = document_.states.size();
+    noises_ = document_.noises;
+    for (std::size_t k = 0; k < noises_.size(); ++k)
+      if (std::find(noises_.begin(), noises_.begin() + static_cast<std::ptrdiff_t>(k), noises_[k]) !=
+          noises_.begin() + static_cast<std::ptrdiff_t>(k))
+        fail(Status::usage, "/noise: the name \"{}\" is used twice", noises_[k]);
+    columns_.assign(noises_.size(), std::vector<Expr>(dimension, Expr(0)));
+    for (std::size_t i = 0; i < dimension; ++i) read_state(i);
+    correlate();
+    result_.diffusion.assign(dimension, {});
+    for (std::size_t k = 0; k < noises_.size(); ++k) {
+      if (std::all_of(columns_[k].begin(), columns_[k].end(), [](const Expr& e) { return e.is_zero(); }))
+        continue;
+      result_.noises.push_back(noises_[k]);
+      for (std::size_t i = 0; i < dimension; ++i) result_.diffusion[i].push_back(columns_[k][i]);
+    }
+    result_.noise_kind = classify(result_.states, result_.diffusion);
+    append_drawn();
+    return std::move(result_);
   }
 
-  const std::size_t dimension = document.states.size();
-  std::vector<std::vector<Expr>> columns;  // [noise][state]
-  std::vector<std::string> noises = document.noises;
-  for (std::size_t k = 0; k < noises.size(); ++k)
-    if (std::find(noises.begin(), noises.begin() + static_cast<std::ptrdiff_t>(k), noises[k]) !=
-        noises.begin() + static_cast<std::ptrdiff_t>(k))
-      fail(Status::usage, "/noise: the name \"{}\" is used twice", noises[k]);
-  columns.assign(noises.size(), std::vector<Expr>(dimension, Expr(0)));
-  for (std::size_t i = 0; i < dimension; ++i) {
-    const StateDocument& state = document.states[i];
-    result.drift.push_back(parse_at("/drift/" + state.name, state.drift, known));
-    result.domains.push_back(state.domain);
-    for (const auto& [noise, text] : state.diffusion) {
-      auto place = std::find(noises.begin(), noises.end(), noise);
-      const bool own = noise == state.name;
-      if (place == noises.end() && !own)
-        fail(Status::usage, "/diffusion/{}: unknown noise \"{}\"{}", state.name, noise,
-             suggestion(noise, document.noises));
-      const std::string pointer = own ? "/diffusion/" + state.name : "/diffusion/" + state.name + "/" + noise;
-      Expr entry = parse_at(pointer, text, known);
-      if (place == noises.end()) {
-        noises.push_back(noise);
-        columns.emplace_back(dimension, Expr(0));
-        place = noises.end() - 1;
-      }
-      columns[static_cast<std::size_t>(place - noises.begin())][i] = entry;
+ private:
+  void claim_names() {
+    known_ = {"t"};
+    std::set<std::string> taken;
+    const auto claim = [&](const std::string& name, const char* where) {
+      claim_name(taken, name, where);
+      known_.push_back(name);
+    };
+    for (const StateDocument& state : document_.states) {
+      claim(state.name, "/state");
+      result_.states.push_back(state.name);
+    }
+    for (const auto& [name, value] : document_.parameters) {
+      claim(name, "/parameters");
+      result_.parameters.push_back(name);
+      result_.parameter_values.push_back(value);
+    }
+    for (const DrawnParameter& p : document_.drawn) claim(p.name, "/parameters");
+    for (const InputDocument& input : document_.inputs) {
+      claim(input.name, "/inputs");
+      if (!input.values) fail(Status::usage, "/inputs/{}: has no values", input.name);
+      result_.inputs.emplace(input.name, expr::lookup(*input.values, Expr::symbol("t")));
     }
   }
-  result.diffusion.assign(dimension, {});
-  for (std::size_t k = 0; k < noises.size(); ++k) {
-    if (std::all_of(columns[k].begin(), columns[k].end(), [](const Expr& e) { return e.is_zero(); }))
-      continue;
-    result.noises.push_back(noises[k]);
-    for (std::size_t i = 0; i < dimension; ++i) result.diffusion[i].push_back(columns[k][i]);
+
+  Expr parse(const std::string& pointer, const std::string& text) const {
+    const Expr e = parse_at(pointer, text, known_);
+    return result_.inputs.empty() ? e : expr::substitute(e, result_.inputs);
   }
-  result.noise_kind = classify(result.states, result.diffusion);
-  return result;
+
+  void read_state(std::size_t i) {
+    const StateDocument& state = document_.states[i];
+    result_.drift.push_back(parse("/drift/" + state.name, state.drift));
+    result_.domains.push_back(state.domain);
+    for (const auto& [noise, text] : state.diffusion) {
+      auto place = std::find(noises_.begin(), noises_.end(), noise);
+      const bool own = noise == state.name;
+      if (place == noises_.end() && !own)
+        fail(Status::usage, "/diffusion/{}: unknown noise \"{}\"{}", state.name, noise,
+             suggestion(noise, document_.noises));
+      const std::string pointer = own ? "/diffusion/" + state.name : "/diffusion/" + state.name + "/" + noise;
+      Expr entry = parse(pointer, text);
+      if (place == noises_.end()) {
+        noises_.push_back(noise);
+        columns_.emplace_back(document_.states.size(), Expr(0));
+        place = noises_.end() - 1;
+      }
+      columns_[static_cast<std::size_t>(place - noises_.begin())][i] = entry;
+    }
+  }
+
+  // dW = L dW', so column k of G L is sum_j G_j L_jk.
+  void correlate() {
+    if (document_.correlation.empty()) return;
+    const std::vector<std::vector<Expr>> factor = correlation_factor(document_, noises_);
+    for (std::size_t i = 0; i < document_.states.size(); ++i) {
+      std::vector<Expr> row(noises_.size(), Expr(0));
+      for (std::size_t k = 0; k < noises_.size(); ++k)
+        for (std::size_t j = k; j < noises_.size(); ++j)
+          if (!columns_[j][i].is_zero() && !factor[j][k].is_zero())
+            row[k] = row[k] + factor[j][k] * columns_[j][i];
+      for (std::size_t k = 0; k < noises_.size(); ++k) columns_[k][i] = row[k];
+    }
+  }
+
+  void append_drawn() {
+    for (const DrawnParameter& p : document_.drawn) {
+      result_.states.push_back(p.name);
+      result_.drift.emplace_back(0);
+      result_.diffusion.emplace_back(result_.noises.size(), Expr(0));
+      result_.domains.emplace_back();
+    }
+    result_.drawn = document_.drawn.size();
+  }
+
+  const SdeDocument& document_;
+  SdeExpressions result_;
+  std::vector<std::string> known_, noises_;
+  std::vector<std::vector<Expr>> columns_;  // [noise][state]
+};
+
+}  // namespace
+
+SdeExpressions parse_document(const SdeDocument& document) {
+  return DocumentParser(document)();
+}
+
+expr::Expr parse_of(const SdeExpressions& sde, const std::string& text,
+                    const std::vector<std::string>& more) {
+  std::vector<std::string> known = more;
+  known.insert(known.end(), sde.states.begin(), sde.states.end());
+  known.insert(known.end(), sde.parameters.begin(), sde.parameters.end());
+  known.emplace_back("t");
+  for (const auto& [name, value] : sde.inputs) known.push_back(name);
+  const Expr e = expr::parse(text, known);
+  return sde.inputs.empty() ? e : expr::substitute(e, sde.inputs);
+}
+
+void require_inputs(const SdeDocument& document, double start, double end) {
+  for (const InputDocument& input : document.inputs) {
+    const double slack = 1e-9 * (input.last - input.first);
+    if (input.outside == "hold" || (start >= input.first - slack && end <= input.last + slack)) continue;
+    fail(Status::usage,
+         "/inputs/{}: the data of {} go from {} to {}, and the times asked for from {} to {}; give data for "
+         "them, "
+         "or "
+         "\"outside\": \"hold\" to go on with the values at the ends",
+         input.name, input.data, input.first, input.last, start, end);
+  }
 }
 
 NoiseKind classify(const std::vector<std::string>& states, const std::vector<std::vector<Expr>>& diffusion) {

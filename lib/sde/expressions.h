@@ -1,6 +1,7 @@
 // A document parsed: drift and diffusion as symbolic expressions, and what can be read off them.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ struct SdeExpressions {
   std::vector<expr::Expr> drift;                   // [state]
   std::vector<std::vector<expr::Expr>> diffusion;  // [state][noise]
   std::vector<Domain> domains;                     // [state]
+  // So many states, the last, are parameters that each path draws: their drift and diffusion are 0, and the
+  // kind of noise is that of the others given them.
+  std::size_t drawn = 0;
+  std::map<std::string, expr::Expr, std::less<>> inputs;  // by name, as lookups at t
   NoiseKind noise_kind = NoiseKind::none;
 
   std::size_t dimension() const { return states.size(); }
@@ -24,8 +29,13 @@ struct SdeExpressions {
 
 // Parses and checks a document: every name known and used once, no clash with functions, `t` or `pi`. Throws
 // Error(Status::usage) that begins with the place, "/drift/v: column 7: unknown name ...". Noises that drive
-// nothing are dropped.
+// nothing are dropped. Correlated noises become independent ones, G dW = (G L) dW' with L of
+// correlation_factor(); inputs become lookups of their values at t.
 SdeExpressions parse_document(const SdeDocument& document);
+
+// An expression of the states, parameters, inputs and t, and of `more` names. Throws as expr::parse does.
+expr::Expr parse_of(const SdeExpressions& sde, const std::string& text,
+                    const std::vector<std::string>& more = {});
 
 // The simplest kind that fits, read off symbolically: additive where no G_ij depends on a state, diagonal
 // where each noise drives one component and depends on that component alone, commutative where L^j G_ik = L^k

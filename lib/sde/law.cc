@@ -255,7 +255,10 @@ class Recogniser {
 }  // namespace
 
 LawRecognition recognise_law(const SdeExpressions& given) {
-  return Recogniser(converted(given, Calculus::ito))();
+  LawRecognition law = Recogniser(converted(given, Calculus::ito))();
+  if (!law.known() && given.drawn > 0)
+    law.reason += fmt::format(" (each path has its own {})", given.states[given.dimension() - given.drawn]);
+  return law;
 }
 
 }  // namespace sde

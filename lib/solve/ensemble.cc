@@ -74,7 +74,8 @@ class Ensemble::Run {
                         : options.events),
         domains_(needs_domains(sde.domains)),
         dimension_(sde.dimension()),
-        tally_(tally_layout(grid, dimension_, options)),
+        recorded_(dimension_ - options.hidden),
+        tally_(tally_layout(grid, recorded_, options)),
         first_leaf_(options.first_path / kLeafPaths * kLeafPaths),
         offset_(static_cast<std::size_t>(options.first_path % kLeafPaths)) {
     if (options_.lanes == 0) options_.lanes = choose_lanes(grid, dimension_, options_, true, 2);
@@ -184,7 +185,7 @@ class Ensemble::Run {
                    x.begin() + static_cast<std::ptrdiff_t>(x_at + held));
         x_at += held;
       }
-      const std::size_t n = keeps_all() ? p.position.record * dimension_ * lanes : 0;
+      const std::size_t n = keeps_all() ? p.position.record * recorded_ * lanes : 0;
       if (n > saved.size() - saved_at) fail(Status::bad_data, "pending_saved: has too few values");
       p.saved.assign(saved.begin() + static_cast<std::ptrdiff_t>(saved_at),
                      saved.begin() + static_cast<std::ptrdiff_t>(saved_at + n));
@@ -239,7 +240,7 @@ class Ensemble::Run {
     const Hooks alone;
     const Hooks* given = std::exchange(hooks_, &alone);
     const StopToken* pause = std::exchange(pause_, nullptr);
-    pilot.saved.assign(tally_.layout().records * dimension_ * kPilotPaths, 0);
+    pilot.saved.assign(tally_.layout().records * recorded_ * kPilotPaths, 0);
     Position position;
     integrate(pilot, position, 0, kPilotPaths);
     hooks_ = given;
@@ -297,7 +298,7 @@ class Ensemble::Run {
     const std::uint64_t before = start.position.block * lanes, first_id = first_leaf_ + before;
     const auto paths = static_cast<std::size_t>(std::min<std::uint64_t>(lanes, options_.paths - before));
     const std::size_t records = keeps_all() ? tally_.layout().records : 1;
-    w.saved.resize(records * dimension_ * lanes);
+    w.saved.resize(records * recorded_ * lanes);
     std::copy(start.saved.begin(), start.saved.end(), w.saved.begin());
     if (!start.x.empty())
       for (std::size_t r = 0; r < w.x.rows(); ++r) std::copy_n(start.x.data() + r * lanes, lanes, w.x.row(r));
@@ -308,7 +309,7 @@ class Ensemble::Run {
       return;
     }
     w.status.assign(paths, PathStatus::ok);
-    for (std::size_t row = 0; row < records * dimension_; ++row) {
+    for (std::size_t row = 0; row < records * recorded_; ++row) {
       if (all_finite(w.saved.data() + row * lanes, lanes)) continue;
       const double* x = w.saved.data() + row * lanes + offset_;
       for (std::size_t p = 0; p < paths; ++p)
@@ -331,7 +332,7 @@ class Ensemble::Run {
     block.unsolved = unsolved;
     Tally::Leaves leaves = tally_.reduce(block, w.counts);
     if (sink_)
-      (*sink_)({first_id + offset_, paths, tally_.layout().saves, dimension_, lanes, w.saved.data() + offset_,
+      (*sink_)({first_id + offset_, paths, tally_.layout().saves, recorded_, lanes, w.saved.data() + offset_,
                 w.status.data()});
 
     const std::scoped_lock lock(mutex_);
@@ -371,7 +372,7 @@ class Ensemble::Run {
       for (std::size_t r = 0; r < w.x.rows(); ++r) p.x.insert(p.x.end(), w.x.row(r), w.x.row(r) + lanes);
       if (keeps_all())
         p.saved.assign(w.saved.begin(),
-                       w.saved.begin() + static_cast<std::ptrdiff_t>(position.record * dimension_ * lanes));
+                       w.saved.begin() + static_cast<std::ptrdiff_t>(position.record * recorded_ * lanes));
     }
     const std::scoped_lock lock(mutex_);
     stopped_ = true;
@@ -408,10 +409,10 @@ class Ensemble::Run {
   }
 
   void record(Worker& w, Position& at, std::size_t lanes) const {
-    const std::size_t place = w.saved.size() > dimension_ * lanes ? at.record : 0;
+    const std::size_t place = w.saved.size() > recorded_ * lanes ? at.record : 0;
     const StateBlock<double>& x = outside(w);
-    for (std::size_t i = 0; i < dimension_; ++i)
-      std::copy_n(x.row(i), lanes, w.saved.data() + (place * dimension_ + i) * lanes);
+    for (std::size_t i = 0; i < recorded_; ++i)
+      std::copy_n(x.row(i), lanes, w.saved.data() + (place * recorded_ + i) * lanes);
     ++at.record;
   }
 
@@ -533,7 +534,7 @@ class Ensemble::Run {
   std::size_t functional_count_ = 0;
   Watch watch_;
   bool domains_;
-  std::size_t dimension_;
+  std::size_t dimension_, recorded_;  // all states, and those that anybody sees
 
   // Of one call of run().
   const Sink* sink_ = nullptr;

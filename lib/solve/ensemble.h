@@ -11,6 +11,7 @@
 #include "base/arrays.h"
 #include "base/hooks.h"
 #include "brownian/area.h"
+#include "expr/program.h"
 #include "sde/document.h"
 #include "sde/expressions.h"
 #include "sde/transition.h"
@@ -24,7 +25,8 @@
 
 namespace sde {
 
-// Where the paths of an ensemble start: one law a state, parsed.
+// Where the paths of an ensemble start: one law a state, parsed, and one for each parameter that paths draw,
+// which are the last of the states.
 class InitialStates {
  public:
   // `data` holds the rows of the files that laws of kind `data` name, [row][state]; row of path id modulo
@@ -33,17 +35,26 @@ class InitialStates {
 
   // `antithetic`: a path of odd id starts at the mirror image of the one before, about the mean of its law.
   void fill(std::uint64_t seed, std::uint64_t first_id, Block x, bool antithetic = false) const;
-  std::vector<double> mean() const;  // [state]; NaN where the values come from data
+  std::vector<double> mean() const;  // [state]; NaN where the values come from data or from parameters drawn
   // Mean and covariance of the first `paths` starts: of the laws, or of the rows that they take in turn.
   StateMoments moments(std::uint64_t paths) const;
 
  private:
+  enum class LawKind { number, normal, lognormal, uniform, data, formula };
   struct Law {
-    InitialLaw::Kind kind;
+    LawKind kind;
     double first, second;
   };
+  void set_law(Law& law, const std::string& pointer, const std::string& first, const std::string& second,
+               const SdeDocument& document);
+  void add_formula(const std::string& pointer, const std::string& text, const SdeDocument& document);
+  static double mean_of(const Law& law);  // NaN where it comes from data or a formula
+
   std::vector<Law> laws_;
+  std::size_t states_ = 0;  // of laws_; the rest are those of parameters
   std::vector<std::vector<double>> data_;
+  std::vector<expr::Expr> formulas_;  // of the parameters drawn, for states whose law is one
+  expr::Program program_;
 };
 
 // The saved states of some neighbouring paths. Valid only during the call.
@@ -92,8 +103,9 @@ struct EnsembleOptions {
   AreaLaw areas = AreaLaw::foster;  // where the method needs Levy areas
   CouplingOptions coupling;         // fixed steps only
   const StateTransform* transform = nullptr;
-  std::vector<expr::Expr> expect;     // of the states, parameters and t, at the end time
-  std::vector<expr::Expr> controls;   // of the same, with means that are known: control variates for `expect`
+  std::size_t hidden = 0;            // so many states, the last, are not recorded: parameters that paths draw
+  std::vector<expr::Expr> expect;    // of the states, parameters and t, at the end time
+  std::vector<expr::Expr> controls;  // of the same, with means that are known: control variates for `expect`
   std::vector<double> control_means;  // of `controls`
   std::vector<Event> events;          // whose first times are counted
   std::vector<EventBins> event_bins;  // [event] of their histograms

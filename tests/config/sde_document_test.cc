@@ -60,6 +60,32 @@ TEST(SdeDocument, WritesWhatReadsBack) {
   }
 }
 
+TEST(SdeDocument, CorrelationsAndDrawnParameters) {
+  const std::string rest = R"("state": ["x", "y"], "drift": {}, "diffusion": {"x": "a", "y": "b"})";
+  const SdeDocument sde =
+      read(R"({"parameters": {"a": 1, "b": {"lognormal": [0, "a"]}, "r": {"uniform": [-0.5, 0.5]}},
+    "correlation": {"y": {"x": "r"}}, )" +
+           rest + "}");
+  ASSERT_EQ(sde.parameters.size(), 1u);
+  ASSERT_EQ(sde.drawn.size(), 2u);
+  EXPECT_EQ(sde.drawn[0].law, DrawnParameter::Law::lognormal);
+  EXPECT_EQ(sde.drawn[0].second, "a");
+  ASSERT_EQ(sde.correlation.size(), 1u);
+  EXPECT_EQ(sde.correlation[0].first, "y");
+  EXPECT_EQ(sde.correlation[0].value, "r");
+  Json once, twice;
+  write_sde(sde, once);
+  EXPECT_FALSE(find_problem(once, "sde")) << once.dump();
+  write_sde(read(once.dump()), twice);
+  EXPECT_EQ(once.dump(), twice.dump());
+  const SdeDocument rows = read(R"({"correlation": [[1, 0.5], [0.5, 1]], )" + rest + "}");
+  EXPECT_EQ(rows.correlation.size(), 4u);
+  EXPECT_EQ(error_of(R"({"correlation": [[1, 0.5]], )" + rest + "}"),
+            "a.json: at /correlation: must have one entry for each of the 2 noises x, y (got 1)");
+  EXPECT_EQ(error_of(R"({"correlation": [[1, 0.5], [1]], )" + rest + "}"),
+            "a.json: at /correlation/1: must have one entry for each of the 2 noises x, y (got 1)");
+}
+
 TEST(SdeDocument, Errors) {
   EXPECT_EQ(error_of(R"({"state": ["x"], "drift": {"y": "1"}})"),
             "a.json: at /drift: unknown state \"y\"; did you mean \"x\"?");

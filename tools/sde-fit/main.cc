@@ -10,6 +10,7 @@
 #include "config/observations.h"
 #include "config/sde_document.h"
 #include "fit/density.h"
+#include "fit/estimable.h"
 #include "fit/estimators.h"
 #include "fit/fit.h"
 #include "options.h"
@@ -258,10 +259,12 @@ int estimate(cli::Context& context, const config::FoundSde& found, const FitConf
 
 int run(cli::Context& context) {
   FitConfig options;
-  const config::FoundSde found = config::find_sde(context.config(), "/sde");
+  config::FoundSde found = config::find_sde(context.config(), "/sde");
   context.read(options);
-  const SdeExpressions equation =
-      config::locate(found.document, found.pointer, [&] { return parse_document(found.sde); });
+  const SdeExpressions equation = config::locate(found.document, found.pointer, [&] {
+    found.sde = estimable(found.sde, {}, options.fit.fix);
+    return parse_document(found.sde);
+  });
 
   const std::vector<Candidate> candidates = read_candidates(context, options);
 

@@ -48,7 +48,9 @@ int sample_sde(cli::Context& context) {
                              (time.end - time.start) / static_cast<double>(steps))
                  : make_grid(time.start, time.end, {time.end});
   });
-  const std::size_t D = equation.dimension();
+  config::locate(found.document, found.pointer, [&] { require_inputs(found.sde, time.start, time.end); });
+  ensemble.hidden = equation.drawn;
+  const std::size_t D = equation.dimension() - equation.drawn;
   if (context.dry_run()) {
     config::Plan plan;
     plan.paths = shard.rows;
@@ -61,7 +63,7 @@ int sample_sde(cli::Context& context) {
   }
   const auto initial =
       config::locate(found.document, found.pointer, [&] { return InitialStates(found.sde); });
-  SampleSink sink(context, equation.states, shard);
+  SampleSink sink(context, found.sde.state_names(), shard);
   std::mutex one_at_a_time;
   context.phase("simulating", steps ? "path-steps" : "paths");
   const auto started = std::chrono::steady_clock::now();

@@ -40,8 +40,8 @@ void SimulationCheckpoint::save(const Ensemble& ensemble) {
 
 io::Spool& SimulationCheckpoint::spool() {
   if (!spool_)
-    spool_ = std::make_unique<io::Spool>(
-        path() + ".paths", job_.schedule.grid.save.size() * job_.equation.dimension(), spooled_);
+    spool_ = std::make_unique<io::Spool>(path() + ".paths", job_.schedule.grid.save.size() * job_.shown(),
+                                         spooled_);
   return *spool_;
 }
 

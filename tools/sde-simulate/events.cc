@@ -10,9 +10,6 @@ namespace sde {
 
 void parse_events(const SimulateOptions& options, const SdeExpressions& equation, const TimeGrid& grid,
                   EnsembleOptions& into) {
-  std::vector<std::string> known = equation.states;
-  known.insert(known.end(), equation.parameters.begin(), equation.parameters.end());
-  known.emplace_back("t");
   if (!options.events.empty() && options.target.multilevel)
     fail(Status::usage, "/events: multilevel Monte Carlo counts no events; leave out --mlmc");
   for (const auto& [name, value] : options.events) {
@@ -25,7 +22,7 @@ void parse_events(const SimulateOptions& options, const SdeExpressions& equation
     Event event;
     event.name = name;
     try {
-      event.of = expr::parse(given.of, known);
+      event.of = parse_of(equation, given.of);
     } catch (const Error& error) {
       fail(error.status(), "{}: {}", place, error.what());
     }

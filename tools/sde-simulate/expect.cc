@@ -10,10 +10,10 @@
 namespace sde {
 namespace {
 
-expr::Expr parse_at(const std::string& text, const std::vector<std::string>& known, const char* key,
-                    std::size_t index) {
+template <class Parse>
+expr::Expr parse_at(const Parse& parse, const std::string& text, const char* key, std::size_t index) {
   try {
-    return expr::parse(text, known);
+    return parse(text);
   } catch (const Error& error) {
     fail(error.status(), "/{}/{}: {}", key, index, error.what());
   }
@@ -36,10 +36,10 @@ void parse_expectations(const SimulateOptions& options, const SdeExpressions& eq
                         const InitialStates& initial, double start, double end, EnsembleOptions& into) {
   std::vector<std::string> uniform = equation.parameters;
   uniform.emplace_back("t");
-  std::vector<std::string> known = equation.states;
-  known.insert(known.end(), uniform.begin(), uniform.end());
+  const auto known = [&](const std::string& text) { return parse_of(equation, text); };
+  const auto constant = [&](const std::string& text) { return expr::parse(text, uniform); };
   for (std::size_t i = 0; i < options.expect.size(); ++i)
-    into.expect.push_back(parse_at(options.expect[i], known, "expect", i));
+    into.expect.push_back(parse_at(known, options.expect[i], "expect", i));
 
   if (!options.control.empty() && options.expect.empty())
     fail(Status::usage, "/control: control variates are for expectations; add --expect EXPR");
@@ -61,8 +61,8 @@ void parse_expectations(const SimulateOptions& options, const SdeExpressions& eq
     const std::size_t equals = find_equals(text);
     if (equals == std::string::npos || equals == 0 || equals + 1 == text.size())
       fail(Status::usage, "/control/{}: expected EXPR=MEAN or auto (got \"{}\")", i, text);
-    into.controls.push_back(parse_at(text.substr(0, equals), known, "control", i));
-    const double mean = expr::evaluate(parse_at(text.substr(equals + 1), uniform, "control", i), values);
+    into.controls.push_back(parse_at(known, text.substr(0, equals), "control", i));
+    const double mean = expr::evaluate(parse_at(constant, text.substr(equals + 1), "control", i), values);
     if (!std::isfinite(mean)) fail(Status::usage, "/control/{}: the mean must be finite (got {})", i, mean);
     into.control_means.push_back(mean);
   }

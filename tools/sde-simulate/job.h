@@ -38,6 +38,11 @@ struct Job {
   bool fixed_steps = false;   // dt or their number was given
 
   const SdeDocument& document() const { return found.sde; }
+  // The states that results speak of: all, or all but the parameters that paths draw.
+  std::size_t shown() const { return solved.dimension() - ensemble.hidden; }
+  std::vector<std::string> shown_states() const {
+    return {solved.states.begin(), solved.states.begin() + static_cast<std::ptrdiff_t>(shown())};
+  }
 };
 
 // The shards of --merge into what one run would have written. Returns the exit status.

@@ -115,6 +115,8 @@ cli::ToolInfo describe() {
   o.list("stats", "/output/statistics",
          "statistics at the save times: mean, variance, covariance, quantiles, histogram, autocorrelation")
       .value_name("LIST");
+  o.flag("keep-parameters", "/output/parameters",
+         "show parameters that paths draw among the states of the output");
   o.text("expect", "/expect", "expression of the final state whose mean is reported with its standard error")
       .value_name("EXPR")
       .repeatable();
@@ -255,6 +257,7 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   if (job.schedule.adaptive && !job.store && !draw && !context.sharded() && context.merge().files.empty())
     grid = make_grid(grid.start(), grid.end(), {grid.end()});
   EnsembleOptions& ensemble = job.ensemble;
+  if (!options.output.parameters) ensemble.hidden = job.solved.drawn;
   ensemble.method = job.choice.method;
   ensemble.adaptive = job.schedule.adaptive;
   ensemble.tuning.theta = options.solver.theta;
@@ -280,7 +283,7 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   });
   const bool whole = context.merge().files.empty();
   config::locate(context.config(), "", [&] {
-    choose_statistics(options, job.solved, job.schedule.grid, job.store || !whole, draw && whole,
+    choose_statistics(options, job.shown_states(), job.schedule.grid, job.store || !whole, draw && whole,
                       ensemble.statistics);
     parse_events(options, job.equation, job.schedule.grid, ensemble);
   });

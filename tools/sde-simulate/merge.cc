@@ -30,7 +30,7 @@ void copy_rows(const io::Reader& reader, const io::Shard& shard, std::size_t row
 
 int merge_shards(cli::Context& context, Job& job) {
   const config::ShardSet& set = context.merge();
-  const std::size_t D = job.equation.dimension(), saves = job.schedule.grid.save.size();
+  const std::size_t D = job.shown(), saves = job.schedule.grid.save.size();
   job.shard = {0, 1, 0, set.total, set.total};
   if (!context.plot().empty() && !job.ensemble.statistics.quantiles)
     fail(Status::usage, "--plot: draws quantiles, and the shards hold none; run them with --stats quantiles");

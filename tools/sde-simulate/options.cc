@@ -121,6 +121,11 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, co
     fail(Status::usage, "/solver: dt and steps exclude each other; give one of them");
   if (!(end > start))
     fail(Status::usage, "/time: end must be greater than start (got start {}, end {})", start, end);
+  try {
+    require_inputs(document, start, end);
+  } catch (const Error& error) {
+    fail(error.status(), "/sde{}", error.what());
+  }
   const std::optional<std::vector<double>> save = save_times(options, start, end);
   const std::vector<double> equal = save ? *save : equispaced(start, end, kSaves);
 
@@ -150,13 +155,12 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, co
   return {make_grid(start, end, save || !possible ? equal : times_of_steps(start, end, dt), dt), false, {}};
 }
 
-void choose_statistics(SimulateOptions& options, const SdeExpressions& equation, const TimeGrid& grid,
+void choose_statistics(SimulateOptions& options, const std::vector<std::string>& states, const TimeGrid& grid,
                        bool store, bool draw, StatisticsOptions& into) {
   const SimulateOutput& output = options.output;
   into.moments = store || draw;
   into.quantiles = (store && output.wants("quantiles")) || draw;
   for (const auto& [name, range] : output.histogram.range) {
-    const auto& states = equation.states;
     if (std::find(states.begin(), states.end(), name) == states.end())
       fail(Status::usage, "/output/histogram/range/{}: there is no such state{}", name,
            suggestion(name, states));
@@ -168,7 +172,7 @@ void choose_statistics(SimulateOptions& options, const SdeExpressions& equation,
   into.covariance = output.wants("covariance");
   if (output.wants("histogram")) {
     into.bins = static_cast<std::size_t>(output.histogram.bins);
-    for (const std::string& state : equation.states) {
+    for (const std::string& state : states) {
       const auto found = output.histogram.range.find(state);
       into.range.push_back(found == output.histogram.range.end() ? std::nullopt
                                                                  : std::optional(found->second));

@@ -116,6 +116,7 @@ struct SimulateOutput {
   std::uint64_t lags = 10;        // of the autocorrelation, in save times
   std::string precision = "f64";  // of the trajectories
   std::uint64_t compression = 0;  // of the trajectories, 0 to 9
+  bool parameters = false;        // those that paths draw, as states that do not change
 
   template <class V>
   void visit(V& v) {
@@ -126,6 +127,7 @@ struct SimulateOutput {
     v("lags", lags);
     v("precision", precision);
     v("compression", compression);
+    v("parameters", parameters);
   }
 
   bool wants(const std::string& statistic) const;
@@ -218,9 +220,9 @@ struct Schedule {
 // takes Levy areas. Throws Error(Status::usage) for options of trees that nothing would read.
 TreeOptions tree_of(const SimulateOptions& options, const Schedule& schedule, bool areas);
 
-// What is computed at the save times, of an output that is stored and of a picture.
+// What is computed of `states` at the save times, of an output that is stored and of a picture.
 // Throws Error(Status::usage) with a JSON pointer.
-void choose_statistics(SimulateOptions& options, const SdeExpressions& equation, const TimeGrid& grid,
+void choose_statistics(SimulateOptions& options, const std::vector<std::string>& states, const TimeGrid& grid,
                        bool store, bool draw, StatisticsOptions& into);
 
 // Fills time.start, time.end, tolerances and, where nothing was said, solver.steps (about a thousand) in

@@ -89,7 +89,7 @@ InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
 double output_bytes(const Job& job, io::OutputForm form) {
   if (!job.store) return 0;
   const SimulateOutput& output = job.options.output;
-  const auto D = static_cast<double>(job.equation.dimension());
+  const auto D = static_cast<double>(job.shown());
   const auto saves = static_cast<double>(job.schedule.grid.save.size());
   double numbers = 0;  // of a state at a time
   if (output.wants("mean")) numbers += 2;
@@ -183,7 +183,7 @@ void Report::open() {
   io::EnsembleLayout layout;
   layout.paths = job_.trajectories ? job_.shard.rows : 0;
   layout.time = schedule_.grid.save;
-  layout.columns = equation_.states;
+  layout.columns = job_.shown_states();
   layout.trajectories = job_.trajectories;
   layout.element = options_.output.precision == "f32" ? io::Element::f32 : io::Element::f64;
   layout.deflate = static_cast<int>(options_.output.compression);
@@ -216,7 +216,7 @@ std::optional<KnownLaw> law_at_end(const Job& job) {
 }
 
 void add_squares(Job& job) {
-  for (std::size_t i = 0; i < job.solved.dimension(); ++i) {
+  for (std::size_t i = 0; i < job.shown(); ++i) {
     const expr::Expr deviation = expr::Expr::symbol(job.solved.states[i]) -
                                  expr::Expr(job.known->end.mean[static_cast<Eigen::Index>(i)]);
     job.ensemble.expect.push_back(deviation * deviation);
@@ -244,7 +244,7 @@ bool Report::wants(const PathBlock& block) const {
 }
 
 void Report::add(io::EnsembleBlock block) {
-  const std::size_t width = schedule_.grid.save.size() * equation_.dimension();
+  const std::size_t width = schedule_.grid.save.size() * job_.shown();
   // Each path shown belongs to one block, so that no two threads write the same one.
   for (std::size_t p = 0; p < block.status.size() && block.first + p < shown_.size(); ++p) {
     const auto from = block.value.begin() + static_cast<std::ptrdiff_t>(p * width);
@@ -301,7 +301,7 @@ void Report::write_statistics(const EnsembleResult& result) {
   }
   if (output.wants("autocorrelation")) {
     // Lag 0 is 1, and needs no pairs; beyond the last save time there are none.
-    const std::size_t lags = result.lagged.size() / (schedule_.grid.save.size() * equation_.dimension());
+    const std::size_t lags = result.lagged.size() / (schedule_.grid.save.size() * job_.shown());
     std::vector<double> values;
     for (std::size_t q = 0; q * lags < result.lagged.size(); ++q) {
       values.push_back(1);
@@ -334,7 +334,7 @@ void Report::write_statistics(const EnsembleResult& result) {
 
 // The full matrix at each time, from its upper triangle.
 void Report::write_covariance(const EnsembleResult& result) {
-  const std::size_t D = equation_.dimension(), pairs = D * (D + 1) / 2;
+  const std::size_t D = job_.shown(), pairs = D * (D + 1) / 2;
   std::vector<double> values, errors;
   for (std::size_t s = 0; s < schedule_.grid.save.size(); ++s)
     for (std::size_t i = 0; i < D; ++i)
@@ -351,7 +351,7 @@ void Report::write_covariance(const EnsembleResult& result) {
 void Report::draw(const EnsembleResult& result) const {
   cli::Figure figure;
   figure.title = document_.name;
-  const std::size_t dimension = equation_.dimension();
+  const std::size_t dimension = job_.shown();
   const std::vector<double>& time = schedule_.grid.save;
   for (std::size_t i = 0; i < dimension; ++i) {
     cli::Panel panel;
@@ -388,7 +388,7 @@ std::string Report::law_text(const EnsembleResult& result, std::size_t width) co
     far = far || std::abs(z) > 4;
     return std::isfinite(z) ? fmt::format("{:+.1f} s.e.", z) : std::string();
   };
-  for (std::size_t i = 0; i < equation_.dimension(); ++i) {
+  for (std::size_t i = 0; i < job_.shown(); ++i) {
     const auto index = static_cast<Eigen::Index>(i);
     const Deviation z = deviation(result, i);
     const StateMoments& law = job_.known->end;
@@ -422,10 +422,10 @@ std::string Report::text(const EnsembleResult& result, double seconds) const {
   if (takes_tree(job_)) out += "\npaths from a " + tree_text(job_.ensemble.tree);
   out += fmt::format("\nat t = {:g}\n", schedule_.grid.end());
   std::size_t width = 8;
-  for (const std::string& name : equation_.states) width = std::max(width, name.size());
+  for (const std::string& name : job_.shown_states()) width = std::max(width, name.size());
   for (const std::string& expression : options_.expect) width = std::max(width, expression.size() + 3);
   out += fmt::format("  {:<{}}  {:>14}  {:>12}  {:>14}\n", "", width, "mean", "std. error", "std. deviation");
-  for (std::size_t i = 0; i < equation_.dimension(); ++i) {
+  for (std::size_t i = 0; i < job_.shown(); ++i) {
     const Moments& m = result.final[i];
     out += fmt::format("  {:<{}}  {:>14.8g}  {:>12.3g}  {:>14.8g}\n", equation_.states[i], width, m.mean,
                        result.final_error[i], std::sqrt(m.variance()));
@@ -510,7 +510,7 @@ int Report::finish(const EnsembleResult& result, double seconds) {
     summary.set("/shard/index", shard.index).set("/shard/count", shard.count);
     summary.set("/shard/first", shard.first).set("/shard/total", shard.total);
   }
-  for (std::size_t i = 0; i < equation_.dimension(); ++i) {
+  for (std::size_t i = 0; i < job_.shown(); ++i) {
     const Moments& m = result.final[i];
     const std::string& name = equation_.states[i];
     summary.set(config::path({"final", name, "mean"}), m.mean);
