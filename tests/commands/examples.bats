@@ -304,3 +304,15 @@ assert len(rows) == 60 and off < 2e-3, off'
   nothing_left
   table_is_shown
 }
+
+@test "densities: the exact one is unbiased at any step, Euler's bias is the known one" {
+  copy densities
+  run -0 make BIN="$SDE_BIN"
+  # kappa within four standard errors of 1 by the exact density, of (1 - e^-h)/h by Euler's.
+  run -0 awk '$2 == "exact" || $2 == "euler" {
+      split($1, part, "/"); h = 1/part[2]; truth = $2 == "exact" ? 1 : (1 - exp(-h))/h
+      if (($3 - truth)^2 > 16*$4^2) { print; bad = 1 } } END { exit bad }' out/estimates.txt
+  is_png out/bias.png
+  nothing_left
+  table_is_shown
+}
