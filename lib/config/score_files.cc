@@ -94,6 +94,7 @@ FoundScore read_trained(const io::Input& input) {
                                                std::move(theta), std::move(standard));
   found.columns = file.columns;
   found.image = config.train.network.image;
+  found.quantisation = config.train.dequantise;
   found.name = input.name();
   found.file = input;
   return found;

@@ -31,6 +31,7 @@ struct FoundScore {
   std::vector<std::string> columns;  // [D]; x1, x2, ... where the model does not name them
   std::string name;                  // for summaries: the document's or the file's
   std::optional<io::Input> file;     // a trained model's, to be named in the provenance
+  double quantisation = 0;           // step of the data that a model was trained on; 0: unknown
   std::vector<std::size_t> image;    // [channels, height, width] where samples are images; else empty
 };
 

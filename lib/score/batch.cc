@@ -20,6 +20,11 @@ BatchStreams::BatchStreams(std::uint64_t seed, std::size_t dimension, std::uint3
     latent.push_back(make_stream(seed, Purpose::noise, kLatent + c));
     probes.push_back(make_stream(seed, Purpose::probe, c));
   }
+  // Component 0 belongs to likelihoods.
+  for (std::size_t q = 0; q < (dimension + 1) / 2; ++q) {
+    spread.push_back(
+        make_stream(seed, Purpose::dequantise, static_cast<std::uint32_t>(2 * q) + 1 + component));
+  }
 }
 
 static void fill(const std::vector<Stream>& streams, std::uint64_t first, std::size_t lanes,
@@ -43,7 +48,8 @@ NoisedBatch::NoisedBatch(const nn::Network& network, const NoiseProcess& process
   } else {
     tape_.emplace(network, n);
   }
-  for (AlignedVector<double>* v : {&u_, &v_, &t_, &a_, &s_, &drop_, &unused_, &weight_}) v->resize(n);
+  for (AlignedVector<double>* v : {&u_, &v_, &t_, &a_, &s_, &drop_, &unused_, &weight_, &even_, &odd_})
+    v->resize(n);
   conversion_.resize(n);
   labels_.assign(n, nn::kNoClass);
   data_.resize(dimension_, n);
@@ -88,6 +94,13 @@ void NoisedBatch::draw(const BatchStreams& streams, std::uint64_t step, std::uin
     }
     if (!from.labels.empty()) {
       labels_[l] = drop_[l] < options_.label_dropout ? nn::kNoClass : from.labels[row];
+    }
+  }
+  for (std::size_t i = 0; i < from.spread.size(); i += 2) {
+    fill_uniforms(streams.spread[i / 2], first, lanes, step, even_.data(), odd_.data());
+    for (std::size_t c = i; c < std::min(i + 2, dimension_); ++c) {
+      const AlignedVector<double>& u = c == i ? even_ : odd_;
+      for (std::size_t l = 0; l < lanes; ++l) data_.row(c)[l] += from.spread[c] * static_cast<float>(u[l]);
     }
   }
   if (options_.grid) return;  // the times are those of its steps

@@ -26,6 +26,7 @@ struct BatchStreams {
   std::vector<Stream> latent;  // the same, of what lies between the ends of an interpolant
   std::vector<Stream> probes;  // the same, directions of sliced score matching
   Stream plan;                 // partners drawn from a plan of transport
+  std::vector<Stream> spread;  // one for every two columns: what fills the steps of quantised data
 };
 
 struct BatchOptions {
@@ -69,7 +70,7 @@ class NoisedBatch {
   std::size_t dimension_, lanes_ = 0;
   std::optional<nn::Tape<float>> tape_;
   std::optional<nn::TangentTape<float>> tangent_;  // where derivatives in x are trained
-  AlignedVector<double> u_, v_, t_, a_, s_, drop_, unused_, weight_;
+  AlignedVector<double> u_, v_, t_, a_, s_, drop_, unused_, weight_, even_, odd_;
   std::vector<Conversion> conversion_;  // [lane]
   std::vector<std::int32_t> labels_;
   StateBlock<float> data_, noise_, latent_, target_, probes_;

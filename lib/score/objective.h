@@ -32,6 +32,7 @@ struct BatchData {
   const std::vector<float>& noise;
   const std::vector<std::uint32_t>& rows;   // that are drawn
   const std::vector<std::int32_t>& labels;  // [n] or empty
+  const std::vector<float>& spread;         // [D] or empty: uniform noise on [0, spread) is added to the data
 };
 
 }  // namespace sde

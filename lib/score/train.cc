@@ -42,6 +42,10 @@ void check(const TrainOptions& o) {
   }
   if (!(o.label_dropout >= 0 && o.label_dropout <= 1))
     fail(Status::usage, "/label_dropout: must lie in [0, 1] (got {})", o.label_dropout);
+  if (!(o.dequantise >= 0) || !std::isfinite(o.dequantise))
+    fail(Status::usage, "/dequantise: must be >= 0 (got {})", o.dequantise);
+  if (o.dequantise > 0 && o.coupling == Coupling::reflow)
+    fail(Status::usage, "/dequantise: is for data, where reflow learns the teacher's; leave it out");
   if (o.patience && o.validation_fraction == 0)
     fail(Status::usage, "/patience: needs validation rows, and /validation_fraction is 0");
   const nn::OptimizerOptions& p = o.optimizer;
@@ -142,8 +146,15 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
   if (rows_.size() < 2) fail(Status::bad_data, "{} rows of data leave fewer than two to train on", n);
 
   const bool image = options.network.type == nn::NetworkType::unet;
-  const Standardisation standard =
+  Standardisation standard =
       standardise(data, dimension, rows_, image ? options.network.image[0] : 0, columns);
+  if (options.dequantise > 0) {
+    check_steps(data, columns);
+    for (std::size_t c = 0; c < dimension; ++c) {
+      standard.mean[c] += options.dequantise / 2;
+      standard.deviation[c] = std::hypot(standard.deviation[c], options.dequantise / std::sqrt(12.0));
+    }
+  }
   if (options.normalization == Normalization::standard) standardisation_ = standard;
   if (teacher_) standardisation_ = teacher_->standardisation();
   if (!image) refuse_repeats(data, dimension, rows_, columns);
@@ -165,7 +176,13 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
          rows_.size(), batch_);
   }
   if (options.coupling == Coupling::reflow) pair_with(*teacher_);
-  sigma_data_ = measure_deviation(data_, dimension, rows_);
+  double added = 0;  // to the variance
+  for (std::size_t c = 0; c < dimension && options.dequantise > 0; ++c) {
+    spread_.push_back(static_cast<float>(options.dequantise /
+                                         (standardisation_.identity() ? 1 : standardisation_.deviation[c])));
+    added += std::pow(static_cast<double>(spread_[c]), 2) / (12 * static_cast<double>(dimension));
+  }
+  sigma_data_ = std::hypot(measure_deviation(data_, dimension, rows_), std::sqrt(added));
   loss_.emplace(*process_, options.prediction, options.weighting, options.time_sampling, options.lognormal,
                 sigma_data_);
   const bool distils = options.objective == Objective::distillation;
@@ -191,7 +208,7 @@ double Trainer::step() {
   Work& w = *work_;
   const double scale = 1 / static_cast<double>(batch_);
   const std::size_t levels = grid_ ? grid_->steps(state_.network.step, options_.steps) : 0;
-  const BatchData from{data_, noise_, rows_, labels_};
+  const BatchData from{data_, noise_, rows_, labels_, spread_};
   w.transport.couple(w.streams, state_.network.step, 0, from);
   tbb::parallel_for(std::size_t{0}, w.loss.size(), [&](std::size_t g) {
     NoisedBatch& batch = w.batches.local();
@@ -228,7 +245,7 @@ double Trainer::validation_loss(std::size_t draws) const {
   const std::size_t group = Transport::wanted(options_.coupling) ? coupling_rows() : lanes;
   const std::size_t chunks = (group + lanes - 1) / lanes, count = (draws + group - 1) / group;
   const std::size_t levels = grid_ ? grid_->most_steps() : 0;
-  const BatchData from{data_, noise_, validation_, labels_};
+  const BatchData from{data_, noise_, validation_, labels_, spread_};
   std::vector<double> sums(count);
   tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) {
     NoisedBatch& batch = batches.local();
@@ -256,7 +273,11 @@ double Trainer::loss_floor() const {
         Eigen::Map<const Eigen::VectorXf>(data_.data() + rows_[k * every] * dimension_, D).cast<double>();
   }
   x.colwise() -= x.rowwise().mean().eval();
-  const Eigen::MatrixXd covariance = x * x.transpose() / static_cast<double>(count);
+  Eigen::MatrixXd covariance = x * x.transpose() / static_cast<double>(count);
+  for (std::size_t c = 0; c < spread_.size(); ++c) {
+    const auto i = static_cast<Eigen::Index>(c);
+    covariance(i, i) += std::pow(static_cast<double>(spread_[c]), 2) / 12;
+  }
   const Eigen::VectorXd values = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(covariance).eigenvalues();
   return loss_->gaussian_floor({values.data(), values.data() + values.size()});
 }

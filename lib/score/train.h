@@ -50,6 +50,10 @@ struct TrainOptions {
   std::uint64_t patience = 0;
   // standard: columns are shifted and scaled to mean 0 and variance 1, and samples back.
   Normalization normalization = Normalization::standard;
+  // Of data in whole steps (pixels, counts): the step. In every batch each value x becomes uniform on [x, x +
+  // step), so that there is a density, and bits a dimension are known (Uria, Murray & Larochelle 2013). 0:
+  // the data are taken as they are.
+  double dequantise = 0;
   // Of the data, 0 to classes - 1; with 0 labels are not read. Of a part of the samples the label is dropped,
   // so that one network learns the score with and without it (Ho & Salimans 2021).
   std::uint64_t classes = 0;
@@ -77,6 +81,7 @@ struct TrainOptions {
     v("validation_fraction", validation_fraction);
     v("patience", patience);
     v("normalization", normalization);
+    v("dequantise", dequantise);
     v("classes", classes);
     v("label_dropout", label_dropout);
     v("seed", seed);
@@ -156,6 +161,7 @@ class Trainer {
   void pair_with(const ScoreModel& teacher);  // fills data_ and noise_
   BatchOptions batch_options() const;
   std::size_t coupling_rows() const;
+  void check_steps(const std::vector<double>& data, const std::vector<std::string>& columns) const;
 
   TrainOptions options_;
   std::uint64_t batch_ = 0;
@@ -170,6 +176,7 @@ class Trainer {
   std::vector<float> data_;           // [n][dimension], standardised
   std::vector<float> noise_;          // the same where a teacher has paired them, else empty
   std::vector<std::int32_t> labels_;  // [n] or empty
+  std::vector<float> spread_;         // [D]: the step of dequantised data, standardised; else empty
   std::vector<std::uint32_t> rows_, validation_;
   TrainState state_, good_;
   std::unique_ptr<Work> work_;

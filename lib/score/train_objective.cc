@@ -2,12 +2,14 @@
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/suggest.h"
 #include "random/stream.h"
 #include "score/batch.h"
+#include "score/dequantise.h"
 #include "score/reverse.h"
 #include "score/train.h"
 #include "solve/adaptive.h"
@@ -113,6 +115,20 @@ void Trainer::check_objective(const ScoreModel* teacher) const {
            t, s, other.noise(t));
     }
   }
+}
+
+void Trainer::check_steps(const std::vector<double>& data, const std::vector<std::string>& columns) const {
+  if (find_lattice(data, options_.dequantise)) return;
+  const double origin = *std::min_element(data.begin(), data.end());
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const double k = (data[i] - origin) / options_.dequantise;
+    if (std::fabs(k - std::round(k)) > 1e-3) {
+      fail(Status::bad_data, "row {}, column {}: {} is no whole number of steps of {} (/dequantise) from {}",
+           i / dimension_ + 1, columns[i % dimension_], data[i], options_.dequantise, origin);
+    }
+  }
+  fail(Status::bad_data, "the data have more than 65536 steps of {} (/dequantise); take them as they are",
+       options_.dequantise);
 }
 
 // Row k becomes where the teacher's flow takes noise k.

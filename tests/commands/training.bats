@@ -97,6 +97,27 @@ with open("twice.csv", "w") as a, open("few.csv", "w") as b:
   assert_output --partial 'a batch is as large as the data'
 }
 
+@test "noise fills the steps of quantised data, and likelihoods know the step" {
+  python '
+import random
+random.seed(2)
+with open("counts.csv", "w") as a, open("even.csv", "w") as b:
+    a.write("x,y\n"); b.write("x,y\n")
+    for k in range(400):
+        a.write(f"{round(random.gauss(20, 4))},{round(random.gauss(9, 3))}\n")
+        b.write(f"{2 * round(random.gauss(10, 2))},{2 * round(random.gauss(4, 1))}\n")
+'
+  score-train train.json counts.csv --set dequantise=1 --steps 500 -o counts.h5
+  sde-likelihood counts.h5 even.csv --bits-per-dim --json >even.json
+  json '.dequantisation.step == 1 and .bits_per_dim > 1' even.json
+  # As told where it is told.
+  sde-likelihood counts.h5 even.csv --bits-per-dim --quantisation 2 --json >other.json
+  json '.dequantisation.step == 2' other.json
+  fails_with 65 score-train train.json counts.csv --set dequantise=3 -o other.h5
+  assert_output --regexp 'counts.csv: row [0-9]+, column [xy]: [0-9]+ is no whole number of steps of 3'
+  fails_with 2 score-train train.json counts.csv --set dequantise=-1 -o other.h5
+}
+
 @test "a custom process is integrated, and refused where it cannot be" {
   jq '.process = {"type": "custom", "beta": "0.1 + 19.9*t"}' train.json >custom.json
   score-train custom.json data.h5 -o custom.h5 --json >custom-summary.json

@@ -80,7 +80,7 @@ TEST(Transport, CouplesTheWholeBatchOrGroups) {
   std::iota(rows.begin(), rows.end(), 0u);
   const std::vector<float> none;
   const std::vector<std::int32_t> labels;
-  const BatchData from{data, none, rows, labels};
+  const BatchData from{data, none, rows, labels, none};
   BatchOptions options;
   options.coupling = Coupling::ot;
   const BatchStreams streams(7, D, 0);

@@ -407,6 +407,35 @@ TEST(Trainer, ReportsTheFloorOfTheReference) {
   EXPECT_NEAR(trainer.sigma_data(), 0.5, 0.005);
 }
 
+// Whole numbers with noise of their step, new in every batch, are continuous data of a larger variance.
+TEST(Trainer, DequantisesInEveryBatch) {
+  std::vector<double> steps = normals(4096, 10, 3), filled = steps;
+  const Stream stream = make_stream(8, Purpose::test);
+  for (std::size_t k = 0; k < steps.size(); ++k) {
+    steps[k] = std::floor(steps[k]);
+    filled[k] = steps[k] + uniform_pair(stream, k, 0)[0];
+  }
+  TrainOptions o = of(ProcessType::vp, Prediction::epsilon);
+  o.normalization = Normalization::standard;
+  o.validation_fraction = 0.2;
+  o.steps = 300;
+  o.dequantise = 1;
+  Trainer trainer(o, steps, 4096, 1);
+  o.dequantise = 0;
+  const Trainer once(o, filled, 4096, 1);
+  EXPECT_NEAR(trainer.loss_floor(), once.loss_floor(), 1e-4);
+  EXPECT_NEAR(trainer.standardisation().mean[0], once.standardisation().mean[0], 0.02);
+  EXPECT_NEAR(trainer.standardisation().deviation[0], once.standardisation().deviation[0], 0.02);
+  EXPECT_NEAR(trainer.sigma_data(), 1, 1e-6);
+  trainer.run({});
+  // Of a Gaussian, which the data are but for a little: the floor is reached, from above.
+  EXPECT_NEAR(trainer.validation_loss(), trainer.loss_floor(), 0.03);
+  o.dequantise = 2;
+  EXPECT_THROW(Trainer(o, steps, 4096, 1), Error);  // every other step is no whole one
+  o.dequantise = 1;
+  EXPECT_THROW(Trainer(o, filled, 4096, 1), Error);
+}
+
 TEST(Trainer, RefusesWhatDoesNotGoTogether) {
   const std::vector<double> data = draw_modes(64);
   const auto refused = [&](const std::string& part, auto change,

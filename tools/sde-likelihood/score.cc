@@ -116,6 +116,8 @@ int run_score(cli::Context& context) {
   options.data.rows = io::DatasetOptions::Rows::samples;
   const config::FoundScore found = config::find_score(context.config(), "/model", context.model());
   if (found.file && found.file->path() != context.model().argument) context.add_input(*found.file);
+  if (options.bits_per_dim && !options.quantisation && found.quantisation > 0)
+    options.quantisation = found.quantisation;
   const io::Input input(context.argument("DATA"));
   context.add_input(input);
   io::Dataset data = io::read_dataset(input, options.data);
