@@ -8,7 +8,7 @@ namespace sde::nn {
 namespace {
 // Values and tangents together: about two hundred lanes, so that the widest usual layers stay in the cache.
 constexpr std::size_t kChunk = 96;
-constexpr std::size_t kChunkWithTangents = 192;
+constexpr std::size_t kChunkWithTangents = 144;
 constexpr std::size_t kMostTangents = 32;  // at a time; with more, values are computed anew for every group
 // Large networks take fewer tangents at a time, so that those of the fewest lanes need no more numbers.
 constexpr std::size_t kMostTangentNumbers = std::size_t{1} << 24;

@@ -391,6 +391,7 @@ void Frame<T>::push(const T* theta) {
       const std::size_t rows = net_->values_[layer.out].rows;
       const Parameter& weight = net_->parameters_[layer.weight];
       const std::size_t v = layer.joined ? layer.in[1] : layer.in[0];
+      const bool active = layer.activation != Activation::identity;
       multiply({.m = rows,
                 .n = ld,
                 .k = net_->values_[v].rows,
@@ -400,9 +401,11 @@ void Frame<T>::push(const T* theta) {
                 .b = tangent(v),
                 .ldb = ld,
                 .c = out,
-                .ldc = ld});
-      if (layer.activation == Activation::identity) continue;
-      if (twice_) std::copy_n(out, rows * ld, raw(layer.out));
+                .ldc = ld,
+                .scale = active && !twice_ ? slope(layer.out) : nullptr,
+                .scale_period = lanes_});
+      if (!active || !twice_) continue;
+      std::copy_n(out, rows * ld, raw(layer.out));
       scale_by(out, slope(layer.out), rows, ld, lanes_);
     }
   }

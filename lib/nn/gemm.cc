@@ -70,6 +70,14 @@ HWY_INLINE void tile(const Product<T>& p, size_t row, size_t column) {
     b += p.ldb;
     a += kUnitColumns ? 1 : step;
   }
+  if (p.scale) {
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      const T* HWY_RESTRICT by = p.scale + row * p.scale_period + (column + v * N) % p.scale_period;
+#pragma GCC unroll 12
+      for (int r = 0; r < R; ++r) sum[r][v] = hn::Mul(sum[r][v], hn::Load(d, by + r * p.scale_period));
+    }
+  }
 #pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4

@@ -24,7 +24,9 @@ constexpr std::size_t spread_stride(std::size_t columns) {
 // A is read element by element: A(r, l) = a[r * a_row + l * a_col]; one of the two strides is 1.
 // B(l, j) = b[l * ldb + j] and C(r, j) = c[r * ldc + j] are read and written as vectors along j: n, ldb and
 // ldc are multiples of kLaneQuantum, b and c aligned. `start` is row_start[r] where row_start is set, else C
-// itself where `accumulate`, else zero. C may not overlap A or B.
+// itself where `accumulate`, else zero. C may not overlap A or B. Where `scale` is set, C(r, j) is then
+// multiplied by scale[r * scale_period + j % scale_period], the period a multiple of kLaneQuantum: tangents
+// of one lane share the slope of its activation.
 template <class T>
 struct Product {
   std::size_t m = 0, n = 0, k = 0;
@@ -36,6 +38,8 @@ struct Product {
   std::size_t ldc = 0;
   const T* row_start = nullptr;
   bool accumulate = false;
+  const T* scale = nullptr;
+  std::size_t scale_period = 0;
 };
 
 void multiply(const Product<float>& p);

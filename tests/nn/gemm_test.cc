@@ -37,7 +37,7 @@ AlignedVector<float> reference(const Product<float>& p, const AlignedVector<floa
       float sum = p.row_start ? p.row_start[r] : p.accumulate ? start[r * p.ldc + j] : 0.0f;
       for (std::size_t l = 0; l < p.k; ++l)
         sum = std::fma(p.a[r * p.a_row + l * p.a_col], p.b[l * p.ldb + j], sum);
-      c[r * p.ldc + j] = sum;
+      c[r * p.ldc + j] = p.scale ? sum * p.scale[r * p.scale_period + j % p.scale_period] : sum;
     }
   }
   return c;
@@ -48,7 +48,7 @@ TEST(Gemm, EveryShapeStrideAndTargetHasTheBitsOfTheFusedChain) {
     set_target(target);
     for (const Shape& s : kShapes) {
       for (const bool transposed : {false, true}) {
-        for (int start = 0; start < 3; ++start) {
+        for (int start = 0; start < 5; ++start) {
           const std::size_t ldb = s.n + 16, ldc = s.n + 32;
           const auto a = random_values(s.m * (s.k + 3) + s.k * (s.m + 3), 1),
                      b = random_values((s.k + 1) * ldb, 2);
@@ -64,6 +64,13 @@ TEST(Gemm, EveryShapeStrideAndTargetHasTheBitsOfTheFusedChain) {
           p.ldc = ldc;
           p.row_start = start == 0 ? bias.data() : nullptr;
           p.accumulate = start == 1;
+          // 3 and 4: slopes that one or three tangents of a lane share.
+          const std::size_t period = start == 4 && s.n % 48 == 0 ? s.n / 3 : s.n;
+          const auto slopes = random_values(s.m * period, 5);
+          if (start > 2) {
+            p.scale = slopes.data();
+            p.scale_period = period;
+          }
           multiply(p);
           const auto expected = reference(p, before);
           ASSERT_EQ(std::memcmp(c.data(), expected.data(), c.size() * sizeof(float)), 0)
