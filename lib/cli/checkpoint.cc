@@ -1,5 +1,6 @@
 #include "cli/checkpoint.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -29,16 +30,27 @@ void CheckpointPlace::check(const io::Provenance& then) const {
   const std::string difference = config::first_difference(then.config_json, context_.effective_config());
   if (!difference.empty())
     fail(Status::usage, "{}: belongs to another configuration: {}; run without --resume", path_, difference);
-  // The data are what was added last; what comes before is the configuration, which was compared.
   const auto now = context_.provenance().inputs;
-  if (!then.inputs.empty() && !now.empty() && then.inputs.back().second != now.back().second)
+  for (std::size_t i = 0; i < std::min(now.size(), then.inputs.size()); ++i) {
+    // A configuration that was read from a file was compared above by what it says.
+    if (now[i].second == then.inputs[i].second || now[i].first.ends_with(".json")) continue;
     fail(Status::usage, "{}: belongs to other data: {} has changed; run without --resume", path_,
-         now.back().first);
+         now[i].first);
+  }
 }
 
 void CheckpointPlace::remove() const {
+  if (!possible()) return;
   std::error_code ignored;
-  if (possible()) std::filesystem::remove(path_, ignored);
+  std::filesystem::remove(path_, ignored);
+  // What a run that was killed while it wrote a checkpoint has left.
+  const std::filesystem::path path(path_);
+  const std::string begin = "." + path.filename().string() + ".";
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(begin) && name.ends_with(".part")) std::filesystem::remove(entry.path(), ignored);
+  }
 }
 
 struct PauseTimer::Clock {

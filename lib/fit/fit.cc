@@ -387,20 +387,4 @@ FitPlan plan_fit(const SdeDocument& given, const SeriesTable& data, const FitOpt
   return plan;
 }
 
-std::vector<double> per_transition_loglik(const SdeDocument& document, const std::string& density,
-                                          const Observations& data, std::string* chosen) {
-  const SdeExpressions sde = converted(parse_document(estimable(document, data.time())), Calculus::ito);
-  const TransitionDensity made = make_density(sde, density);
-  for (std::size_t d = 0; d < data.dimension(); ++d)
-    for (std::size_t i = 0; i < data.observations(); ++i)
-      if (made.positive_state[d] && !(data.column(d)[i] > 0))
-        fail(Status::bad_data, "{}: \"{}\" is {}, but its transition law lives on values above 0",
-             data.describe(i), data.states()[d], data.column(d)[i]);
-  if (chosen) *chosen = made.name;
-  const auto likelihood = make_likelihood(made, data, {});
-  std::vector<double> result(data.transitions());
-  if (!result.empty()) likelihood->per_term(sde.parameter_values, result.data());
-  return result;
-}
-
 }  // namespace sde

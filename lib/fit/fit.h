@@ -113,8 +113,26 @@ struct FitPlan {
 FitPlan plan_fit(const SdeDocument& document, const Observations& data, const FitOptions& options);
 FitPlan plan_fit(const SdeDocument& document, const SeriesTable& data, const FitOptions& options);
 
-// The log-density of every transition with the document's parameters, in the order of the data. `density` as
-// in FitOptions; `chosen` receives the row's name.
+// Log-densities of transitions with the document's parameters, all or some at a time. `density` as in
+// FitOptions.
+class TransitionTerms {
+ public:
+  // Refers to data.
+  TransitionTerms(const SdeDocument& document, const std::string& density, const Observations& data);
+  ~TransitionTerms();
+  TransitionTerms(const TransitionTerms&) = delete;
+  TransitionTerms& operator=(const TransitionTerms&) = delete;
+
+  const std::string& density() const;  // the row's name
+  // Of transitions first ... last - 1, in the order of the data, with the same bits however they are grouped.
+  std::vector<double> operator()(std::size_t first, std::size_t last) const;
+
+ private:
+  struct Made;
+  std::unique_ptr<Made> made_;
+};
+
+// Of every transition; `chosen` receives the density's name.
 std::vector<double> per_transition_loglik(const SdeDocument& document, const std::string& density,
                                           const Observations& data, std::string* chosen = nullptr);
 

@@ -320,13 +320,20 @@ void Likelihood::evaluate_scores(std::span<const double> parameters, LikelihoodV
 }
 
 void Likelihood::per_term(std::span<const double> parameters, double* out) const {
+  some_terms(parameters, 0, terms(), out);
+}
+
+void Likelihood::some_terms(std::span<const double> parameters, std::size_t first, std::size_t last,
+                            double* out) const {
   programs(0);
-  const std::size_t n = data_.transitions(), chunks = (n + kChunk - 1) / kChunk;
   tbb::enumerable_thread_specific<Scratch> scratch;
-  tbb::parallel_for(std::size_t{0}, chunks, [&](std::size_t chunk) {
+  // Whole chunks: the last bits of a transition can depend on those beside it.
+  tbb::parallel_for(first / kChunk, (last + kChunk - 1) / kChunk, [&](std::size_t chunk) {
     Scratch& s = scratch.local();
     run_chunk(parameters, 0, chunk, s);
-    std::copy_n(s.out.row(0), s.lanes.lanes, out + chunk * kChunk);
+    const std::size_t begin = std::max(first, chunk * kChunk),
+                      end = std::min(last, chunk * kChunk + s.lanes.lanes);
+    std::copy_n(s.out.row(0) + (begin - chunk * kChunk), end - begin, out + (begin - first));
   });
 }
 

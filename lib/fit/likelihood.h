@@ -37,6 +37,8 @@ class Likelihood : public LogLikelihood {
   void evaluate(std::span<const double> parameters, int order, LikelihoodValue& result) const override;
   void evaluate_scores(std::span<const double> parameters, LikelihoodValue& result) const override;
   void per_term(std::span<const double> parameters, double* out) const override;
+  void some_terms(std::span<const double> parameters, std::size_t first, std::size_t last,
+                  double* out) const override;
   void describe(std::span<const double> parameters, double* residual, double* mean,
                 double* deviation) const override;
   std::size_t operations(int order) const override;

@@ -120,15 +120,7 @@ T LocalLinearLikelihood::transition(std::size_t number, Scratch<T>& s) const {
 void LocalLinearLikelihood::compute(std::span<const double> parameters, double* value,
                                     double* gradient) const {
   const std::size_t n = terms(), chunks = (n + kChunk - 1) / kChunk, k = free().size();
-  if (!gradient) {
-    tbb::parallel_for(std::size_t{0}, chunks, [&](std::size_t chunk) {
-      Scratch<double> s;
-      start<double>(parameters, s);
-      for (std::size_t i = chunk * kChunk; i < std::min(n, (chunk + 1) * kChunk); ++i)
-        value[i] = transition(i, s);
-    });
-    return;
-  }
+  if (!gradient) return some_terms(parameters, 0, n, value);
   tbb::parallel_for(std::size_t{0}, chunks, [&](std::size_t chunk) {
     Scratch<Dual<4>> s;
     // Four directions at a time.
@@ -141,6 +133,19 @@ void LocalLinearLikelihood::compute(std::span<const double> parameters, double* 
         value[i] = at.value;
         for (std::size_t j = p; j < std::min(k, p + 4); ++j) gradient[i * k + j] = at.slope[j - p];
       }
+    }
+  });
+}
+
+void LocalLinearLikelihood::some_terms(std::span<const double> parameters, std::size_t first,
+                                       std::size_t last, double* out) const {
+  tbb::parallel_for(first / kChunk, (last + kChunk - 1) / kChunk, [&](std::size_t chunk) {
+    Scratch<double> s;
+    start<double>(parameters, s);
+    // From the chunk's first on, whose step the others' may take over.
+    for (std::size_t i = chunk * kChunk; i < std::min(last, (chunk + 1) * kChunk); ++i) {
+      const double value = transition(i, s);
+      if (i >= first) out[i - first] = value;
     }
   });
 }

@@ -1,5 +1,6 @@
 #include "fit/log_likelihood.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace sde {
@@ -23,6 +24,13 @@ double pairwise(const double* x, std::size_t n, std::size_t stride) {
 
 bool LikelihoodValue::finite() const {
   return std::isfinite(value) && gradient.allFinite() && hessian.allFinite() && score_product.allFinite();
+}
+
+void LogLikelihood::some_terms(std::span<const double> parameters, std::size_t first, std::size_t last,
+                               double* out) const {
+  std::vector<double> all(terms());
+  per_term(parameters, all.data());
+  std::copy(all.begin() + static_cast<Index>(first), all.begin() + static_cast<Index>(last), out);
 }
 
 void GradientLikelihood::sum(std::span<const double> parameters, bool gradient, bool products,

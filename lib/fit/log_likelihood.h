@@ -36,6 +36,10 @@ class LogLikelihood {
   virtual void evaluate_scores(std::span<const double> parameters, LikelihoodValue& result) const = 0;
   // out[terms()]
   virtual void per_term(std::span<const double> parameters, double* out) const = 0;
+  // Terms first ... last - 1 alone, with the bits that per_term() has for them: out[last - first]. Costs as
+  // much as all of them where each builds on those before.
+  virtual void some_terms(std::span<const double> parameters, std::size_t first, std::size_t last,
+                          double* out) const;
   // For every term and component, out[term * components() + component]: the residual, which is standard
   // normal and independent where the model is right, and what was foretold: mean and standard deviation. Each
   // may be null; not-a-number where a component is missing.

@@ -148,14 +148,9 @@ T SimulatedLikelihood::transition(std::size_t number, Scratch<T>& s) const {
 
 void SimulatedLikelihood::compute(std::span<const double> parameters, double* value, double* gradient) const {
   const std::size_t n = terms(), chunks = (n + kChunk - 1) / kChunk, k = free().size();
+  if (!gradient) return some_terms(parameters, 0, n, value);
   tbb::parallel_for(std::size_t{0}, chunks, [&](std::size_t chunk) {
     const std::size_t first = chunk * kChunk, end = std::min(n, first + kChunk);
-    if (!gradient) {
-      Scratch<double> s;
-      start<double>(parameters, s);
-      for (std::size_t i = first; i < end; ++i) value[i] = transition(i, s);
-      return;
-    }
     Scratch<Dual<4>> s;
     for (std::size_t p = 0; p < std::max<std::size_t>(k, 1); p += 4) {
       std::vector<Dual<4>> fixed(parameters.begin(), parameters.end());
@@ -167,6 +162,17 @@ void SimulatedLikelihood::compute(std::span<const double> parameters, double* va
         for (std::size_t j = p; j < std::min(k, p + 4); ++j) gradient[i * k + j] = at.slope[j - p];
       }
     }
+  });
+}
+
+void SimulatedLikelihood::some_terms(std::span<const double> parameters, std::size_t first, std::size_t last,
+                                     double* out) const {
+  const std::size_t n = last - first;
+  tbb::parallel_for(std::size_t{0}, (n + kChunk - 1) / kChunk, [&](std::size_t chunk) {
+    Scratch<double> s;
+    start<double>(parameters, s);
+    for (std::size_t i = chunk * kChunk; i < std::min(n, (chunk + 1) * kChunk); ++i)
+      out[i] = transition(first + i, s);
   });
 }
 

@@ -31,6 +31,8 @@ class SimulatedLikelihood : public GradientLikelihood {
   void describe(std::span<const double> parameters, double* residual, double* mean,
                 double* deviation) const override;
   std::size_t operations(int order) const override;
+  void some_terms(std::span<const double> parameters, std::size_t first, std::size_t last,
+                  double* out) const override;
 
  protected:
   void compute(std::span<const double> parameters, double* value, double* gradient) const override;

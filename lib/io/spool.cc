@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <numeric>
 
 #include "io/file.h"
 
@@ -76,6 +77,16 @@ void Spool::append(const EnsembleBlock& block) {
   put(block.value.data(), block.value.size() * sizeof(double));
   put(block.path_id.data(), paths * sizeof(std::uint64_t));
   put(block.status.data(), paths);
+}
+
+void Spool::append(std::uint64_t first, std::vector<double> rows) {
+  EnsembleBlock block;
+  block.first = first;
+  block.value = std::move(rows);
+  block.path_id.resize(block.value.size() / row_);
+  std::iota(block.path_id.begin(), block.path_id.end(), first);
+  block.status.resize(block.path_id.size());
+  append(block);
 }
 
 std::uint64_t Spool::sync() {

@@ -21,7 +21,8 @@ class Spool {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
-  void append(const EnsembleBlock& block);  // from any thread
+  void append(const EnsembleBlock& block);                     // from any thread
+  void append(std::uint64_t first, std::vector<double> rows);  // ids from `first` on, all of status 0
   // All that was appended has reached the disk; the length up to there.
   std::uint64_t sync();
   // Every block, in the order in which they came.

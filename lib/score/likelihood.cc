@@ -320,6 +320,7 @@ LikelihoodResult likelihood(std::shared_ptr<const ScoreModel> model, const std::
   result.budget.ode = result.budget.cutoff = kNan;
   if (options.check && !result.interrupted) {
     check_errors(problem, data, n, D, options, solve, result.budget, hooks);
+    result.interrupted = hooks.stopped();
   }
   return result;
 }

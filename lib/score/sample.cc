@@ -164,7 +164,7 @@ SampleResult sample(std::shared_ptr<const ScoreModel> model, const SampleOptions
     tally.add(block.first_id, block.count, block.values.data());
     if (sink) {
       sink({block.first_id, block.count, D, block.values.data(),
-            options.trajectory ? block.trajectory.data() : nullptr});
+            options.trajectory ? block.trajectory.data() : nullptr, block.evaluations});
     }
     result.evaluations += block.evaluations;
     result.samples += block.count;

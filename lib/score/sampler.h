@@ -218,6 +218,7 @@ struct SampleBlock {
   std::size_t samples = 0, dimension = 0;
   const double* values = nullptr;      // [sample][component]
   const double* trajectory = nullptr;  // [sample][time][component] where it was asked for
+  std::uint64_t evaluations = 0;       // of the score, by these samples
 };
 
 struct SampleResult {

@@ -20,6 +20,11 @@ void check_method(const cli::Context& context, const LikelihoodConfig& options) 
     }
     if (context.sharded())
       fail(Status::usage, "--method: the terms of elbo are of all data; leave out --shard");
+    for (const char* name : {"resume", "checkpoint-every"}) {
+      if (context.values().has(name))
+        fail(Status::usage,
+             "--{}: --method elbo takes all data at once and keeps no checkpoint; leave it out", name);
+    }
     return;
   }
   for (const char* name : {"steps", "trajectories", "step-variance"}) {

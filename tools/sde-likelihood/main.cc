@@ -38,6 +38,7 @@ cli::ToolInfo describe() {
   info.model_key = "/model";
   info.model_kinds = {config::DocumentKind::score, config::DocumentKind::sde};
   info.shards = true;
+  info.resumes = true;
   cli::Options& o = info.options;
   std::vector<std::string> methods, variances;
   for (const auto& [name, value] : enum_names(LikelihoodMethod{})) methods.emplace_back(name);

@@ -15,15 +15,18 @@ void append(const io::Reader& reader, const std::string& path, std::uint64_t row
   to.insert(to.end(), values.begin(), values.end());
 }
 
-// As likelihood() sums up data, leaf by leaf.
+}  // namespace
+
 void sum_up_data(LikelihoodReport& report) {
   LikelihoodResult& r = report.result;
   MomentTree tree(1);
   double probe_squares = 0, evaluations = 0;
   r.n = report.value.size();
+  r.non_finite = 0;
   for (std::size_t start = 0; start < r.n; start += kLeafPaths)
-    tree.add(start / kLeafPaths, {leaf_moments(report.value.data() + start,
-                                               std::min(kLeafPaths, static_cast<std::size_t>(r.n) - start))});
+    tree.add((report.shard.first + start) / kLeafPaths,
+             {leaf_moments(report.value.data() + start,
+                           std::min(kLeafPaths, static_cast<std::size_t>(r.n) - start))});
   for (std::size_t i = 0; i < r.n; ++i) {
     r.non_finite += !std::isfinite(report.value[i]);
     const double error = report.standard_error[i];
@@ -36,8 +39,6 @@ void sum_up_data(LikelihoodReport& report) {
   r.nfe = evaluations / static_cast<double>(r.n);
   r.budget.probe = std::sqrt(probe_squares / static_cast<double>(r.n));
 }
-
-}  // namespace
 
 int merge_likelihoods(cli::Context& context) {
   const config::ShardSet& set = context.merge();
@@ -73,7 +74,7 @@ int merge_likelihoods(cli::Context& context) {
     describe_series(report, total, summary);
   } else {
     sum_up_data(report);
-    summary.set("/divergence", report.choice);
+    summary.set("/divergence", report.choice).set("/method", "flow");  // elbo has no shards
   }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   return finish(context, report, summary);

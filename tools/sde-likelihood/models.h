@@ -83,6 +83,8 @@ bool find_bound(cli::Context& context, const LikelihoodConfig& options,
                 std::size_t n, LikelihoodReport& report, config::Summary& summary);
 // Refuses what method elbo has no use for, or what belongs to it alone.
 void check_method(const cli::Context& context, const LikelihoodConfig& options);
+// Mean, errors and counts over data from report.shard.first on, with the bits that likelihood() has for them.
+void sum_up_data(LikelihoodReport& report);
 // Sums over series, which have no leaves: mean and standard error, and the total.
 double sum_up_series(cli::Context& context, LikelihoodReport& report);
 // The keys of the summary that are the SDE's alone.

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "cli/plot.h"
+#include "cli/run_checkpoint.h"
 #include "config/locate.h"
 #include "config/score_files.h"
 #include "io/likelihood.h"
@@ -172,12 +173,21 @@ int run_score(cli::Context& context) {
                   : options.flow.divergence == Divergence::hutchinson ? "hutchinson"
                                                                       : "hutch++";
   report.shard = shard;
+  // A datum's value, its error and the evaluations it took are one row.
+  cli::RowKeeper keeper(context, {"data", shard, 3}, [&](std::uint64_t, const std::vector<double>& values) {
+    for (std::size_t i = 0; i < values.size(); i += 3) {
+      report.value.push_back(values[i]);
+      report.standard_error.push_back(values[i + 1]);
+      report.nfe.push_back(values[i + 2]);
+    }
+  });
   const auto sink = [&](const LikelihoodBlock& block) {
-    report.value.insert(report.value.end(), block.value.begin(), block.value.end());
-    report.standard_error.insert(report.standard_error.end(), block.standard_error.begin(),
-                                 block.standard_error.end());
-    report.nfe.insert(report.nfe.end(), block.nfe.begin(), block.nfe.end());
+    std::vector<double> values;
+    for (std::size_t i = 0; i < block.value.size(); ++i)
+      values.insert(values.end(), {block.value[i], block.standard_error[i], block.nfe[i]});
+    keeper.add(block.first, std::move(values));
   };
+  const std::uint64_t before = keeper.done();
   context.phase(bounded ? "walking the chain" : "integrating the flow", "data");
   const auto started = std::chrono::steady_clock::now();
   config::Summary summary;
@@ -188,13 +198,14 @@ int run_score(cli::Context& context) {
         return report.result;
       }
       return likelihood(found.model, rows, count, options.flow, sink, context.hooks(),
-                        LikelihoodPart{shard.first, shard.rows});
+                        LikelihoodPart{shard.first + before, shard.rows - before});
     });
   } catch (const Error& error) {
     if (error.status() != Status::bad_data) throw;
     fail(Status::bad_data, "{}: {}", data.source, error.what());
   }
-  if (report.result.interrupted) context.check_stopped();
+  keeper.finish(report.result.interrupted);
+  if (before > 0) sum_up_data(report);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   if (report.result.non_finite) {
     context.warn(
@@ -204,7 +215,9 @@ int run_score(cli::Context& context) {
   if (!bounded) summary.set("/divergence", report.choice);
   summary.set("/method", bounded ? "elbo" : "flow");
   if (options.bits_per_dim) summarise_bits(options, lattice, D, report, summary);
-  return finish(context, report, summary);
+  const int status = finish(context, report, summary);
+  keeper.remove();
+  return status;
 }
 
 io::Shard part_of(const cli::Context& context, std::uint64_t n, std::uint64_t grain) {

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/run_checkpoint.h"
 #include "config/locate.h"
 #include "config/observations.h"
 #include "config/sde_document.h"
@@ -13,6 +15,12 @@
 #include "stats/moments.h"
 
 namespace sde {
+namespace {
+
+// Transitions between two looks at signals and checkpoints.
+constexpr std::uint64_t kTransitions = 4096;
+
+}  // namespace
 
 bool is_sde(const cli::Context& context) {
   const config::Json& json = context.config().json();
@@ -81,21 +89,34 @@ int run_sde(cli::Context& context) {
   LikelihoodReport report;
   report.shard = shard;
   const auto started = std::chrono::steady_clock::now();
-  // All of them, whatever the shard: the last bits of a transition can depend on those beside it in a block.
-  const std::vector<double> each = config::locate(found.document, found.pointer, [&] {
-    return per_transition_loglik(found.sde, options.density, observations, &report.choice);
+  const auto begin = static_cast<std::size_t>(shard.first),
+             end = begin + static_cast<std::size_t>(shard.rows);
+  // Of the shard's series, some transitions at a time.
+  const io::Shard part{shard.index, shard.count, first[begin], first[end] - first[begin],
+                       observations.transitions()};
+  cli::RowKeeper keeper(context, {"transitions", part, 1},
+                        [&](std::uint64_t, const std::vector<double>& rows) {
+                          report.transition.insert(report.transition.end(), rows.begin(), rows.end());
+                        });
+  context.phase("evaluating transitions", "transitions");
+  config::locate(found.document, found.pointer, [&] {
+    const TransitionTerms terms(found.sde, options.density, observations);
+    report.choice = terms.density();
+    while (keeper.done() < part.rows && !context.hooks().stopped()) {
+      const std::uint64_t from = part.first + keeper.done(),
+                          to = std::min(part.first + part.rows, from + kTransitions);
+      keeper.add(from, terms(from, to));
+      context.hooks().report(keeper.done(), part.rows);
+    }
   });
+  keeper.finish(keeper.done() < part.rows);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   report.model = found.sde.name.empty() ? "sde" : found.sde.name;
   report.unit = "series";
-  const auto begin = static_cast<std::size_t>(shard.first),
-             end = begin + static_cast<std::size_t>(shard.rows);
-  report.transition.assign(each.begin() + static_cast<std::ptrdiff_t>(first[begin]),
-                           each.begin() + static_cast<std::ptrdiff_t>(first[end]));
   for (std::size_t n = begin; n <= end; ++n) report.first_transition.push_back(first[n] - first[begin]);
   for (std::size_t n = begin; n < end; ++n) {
     double sum = 0;
-    for (std::size_t k = first[n]; k < first[n + 1]; ++k) sum += each[k];
+    for (std::size_t k = first[n]; k < first[n + 1]; ++k) sum += report.transition[k - first[begin]];
     report.value.push_back(sum);
   }
   report.standard_error.assign(shard.rows, 0.0);
@@ -117,7 +138,9 @@ int run_sde(cli::Context& context) {
                                  observations.states()[c], sum / static_cast<double>(transitions));
     }
   }
-  return finish(context, report, summary);
+  const int status = finish(context, report, summary);
+  keeper.remove();
+  return status;
 }
 
 }  // namespace sde

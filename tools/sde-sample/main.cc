@@ -58,6 +58,7 @@ cli::ToolInfo describe() {
   info.model_key = "/model";
   info.model_kinds = {config::DocumentKind::score, config::DocumentKind::sde};
   info.shards = true;
+  info.resumes = true;
   std::vector<std::string> grids, predictors, correctors, methods;
   for (const auto& [name, value] : enum_names(GridType{})) grids.emplace_back(name);
   for (const auto& [name, value] : enum_names(Predictor{})) predictors.emplace_back(name);

@@ -43,18 +43,22 @@ SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, 
   if (!grid.empty() && !stores(context) && context.plot().empty()) {
     fail(Status::usage, "--trajectory: trajectories are stored or drawn; give -o FILE or --plot FILE");
   }
-  times_ = grid;
-  if (!stores(context)) return;
+  times_ = std::move(grid);
+}
+
+void SampleSink::open() {
+  if (writer_ || !stores(context_)) return;
   io::SamplesLayout layout;
-  layout.n = shard.rows;
+  layout.n = shard_.rows;
   layout.columns = columns_;
-  layout.grid = std::move(grid);
-  writer_ = std::make_unique<io::SamplesWriter>(context.output().path, context.output().form, layout,
-                                                context.provenance(), context.output().options());
+  layout.grid = times_;
+  writer_ = std::make_unique<io::SamplesWriter>(context_.output().path, context_.output().form, layout,
+                                                context_.provenance(), context_.output().options());
 }
 
 void SampleSink::add(std::uint64_t first, std::span<const double> values,
                      std::span<const double> trajectory) {
+  open();
   if (writer_) {
     std::vector<std::uint64_t> ids(values.size() / columns_.size());
     std::iota(ids.begin(), ids.end(), first);
@@ -167,6 +171,7 @@ void SampleSink::draw(const std::string& model) const {
 
 int SampleSink::finish(const SampleSummary& made) {
   const double nfe = made.n ? static_cast<double>(made.evaluations) / static_cast<double>(made.n) : 0;
+  open();
   if (writer_) {
     writer_->nfe(nfe);
     if (context_.sharded()) writer_->shard(shard_, {made.model, made.sampler, made.evaluations, made.grid});

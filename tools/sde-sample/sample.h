@@ -41,6 +41,8 @@ class SampleSink {
   SampleSink(cli::Context& context, std::vector<std::string> columns, const io::Shard& shard,
              std::vector<double> grid = {});
 
+  // Makes the file, which add() else does: before a long run, unless its checkpoint is all that it may leave.
+  void open();
   // [samples][D] and [samples][T][D] (or nothing) from id `first` on; one call at a time.
   void add(std::uint64_t first, std::span<const double> values, std::span<const double> trajectory = {});
   int finish(const SampleSummary& summary);

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/run_checkpoint.h"
 #include "config/archive.h"
 #include "config/locate.h"
 #include "config/score_files.h"
@@ -180,6 +182,10 @@ int sample_score(cli::Context& context) {
   if (options.observation && (options.encode || options.interpolate || options.decode)) {
     fail(Status::usage, "--known: the flow to noise and back takes no observation");
   }
+  if (options.encode && (context.resume() || context.checkpoint_every() > 0)) {
+    fail(Status::usage, "--{}: --encode carries all data at once and keeps no checkpoint; leave it out",
+         context.resume() ? "resume" : "checkpoint-every");
+  }
   const auto started = std::chrono::steady_clock::now();
   const auto seconds = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
@@ -218,24 +224,54 @@ int sample_score(cli::Context& context) {
 
   SampleSink sink(context, found.columns, shard, options.trajectory ? sampler.grid() : std::vector<double>());
   sink.set_image(found.image);
+  // A sample and its trajectory are one row.
+  const std::size_t row = D * (1 + (options.trajectory ? T : 0));
+  SampleTally tally(D);
+  const auto hand_on = [&](std::uint64_t first, const std::vector<double>& rows) {
+    const std::size_t n = rows.size() / row;
+    std::vector<double> values(n * D), trajectory(n * (row - D));
+    for (std::size_t k = 0; k < n; ++k) {
+      std::copy_n(rows.data() + k * row, D, values.data() + k * D);
+      std::copy_n(rows.data() + k * row + D, row - D, trajectory.data() + k * (row - D));
+    }
+    tally.add(first, n, values.data());
+    sink.add(first, values, trajectory);
+  };
+  cli::RowKeeper keeper(context, {"samples", shard, row}, hand_on);
+  if (!keeper.keeps()) sink.open();
   const auto add = [&](const SampleBlock& block) {
-    const std::size_t values = block.samples * block.dimension;
-    sink.add(block.first_id, std::span(block.values, values),
-             std::span(block.trajectory, block.trajectory ? values * T : 0));
+    if (!keeper.keeps()) {
+      const std::size_t values = block.samples * block.dimension;
+      sink.add(block.first_id, std::span(block.values, values),
+               std::span(block.trajectory, block.trajectory ? values * T : 0));
+      return;
+    }
+    std::vector<double> rows(block.samples * row);
+    for (std::size_t k = 0; k < block.samples; ++k) {
+      std::copy_n(block.values + k * D, D, rows.data() + k * row);
+      if (block.trajectory) std::copy_n(block.trajectory + k * (row - D), row - D, rows.data() + k * row + D);
+    }
+    keeper.add(block.first_id, std::move(rows), block.evaluations);
   };
   SampleOptions part = options;
-  part.samples = shard.rows;
+  part.samples = shard.rows - keeper.done();
   SampleResult result;
   result.grid = sampler.grid();
   result.moments.resize(D);
-  if (shard.rows > 0) {
+  if (part.samples > 0) {
     context.phase("sampling", "samples");
     result = config::locate(context.config(), "", [&] {
-      return sample(found.model, part, shard.first, add, context.hooks(),
+      return sample(found.model, part, shard.first + keeper.done(), add, context.hooks(),
                     origin.start ? &*origin.start : nullptr, observation);
     });
   }
-  if (result.interrupted) context.check_stopped();
+  keeper.finish(result.interrupted);
+  if (keeper.keeps()) {
+    result.samples = tally.samples();
+    result.non_finite = tally.non_finite();
+    result.moments = tally.moments();
+    result.evaluations = keeper.count();
+  }
   SampleSummary summary;
   summary.model = found.name;
   summary.sampler = traits.name;
@@ -250,7 +286,9 @@ int sample_score(cli::Context& context) {
     context.warn(fmt::format("{} of {} samples are not finite; try more steps, or another sampler",
                              result.non_finite, result.samples));
   }
-  return sink.finish(summary);
+  const int status = sink.finish(summary);
+  keeper.remove();
+  return status;
 }
 
 }  // namespace sde

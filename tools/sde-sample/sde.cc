@@ -4,6 +4,7 @@
 #include <chrono>
 #include <mutex>
 
+#include "cli/run_checkpoint.h"
 #include "config/locate.h"
 #include "config/sde_document.h"
 #include "sample.h"
@@ -64,6 +65,14 @@ int sample_sde(cli::Context& context) {
   const auto initial =
       config::locate(found.document, found.pointer, [&] { return InitialStates(found.sde); });
   SampleSink sink(context, found.sde.state_names(), shard);
+  Ensemble paths(solved, initial, grid, ensemble);
+  cli::RunCheckpoint checkpoint(context, {"samples", shard, D});
+  checkpoint.resume([&](const NamedArrays& state) { paths.restore(state); });
+  // Before threads need it.
+  if (checkpoint.active())
+    checkpoint.spool();
+  else
+    sink.open();
   std::mutex one_at_a_time;
   context.phase("simulating", steps ? "path-steps" : "paths");
   const auto started = std::chrono::steady_clock::now();
@@ -72,11 +81,17 @@ int sample_sde(cli::Context& context) {
     for (std::size_t p = 0; p < block.paths; ++p) {
       for (std::size_t i = 0; i < D; ++i) values.push_back(block.at(p, block.saves - 1, i));
     }
+    if (checkpoint.active()) return checkpoint.spool().append(block.first_id, std::move(values));
     const std::lock_guard<std::mutex> lock(one_at_a_time);
     sink.add(block.first_id, values);
   };
-  const EnsembleResult result = simulate(solved, initial, grid, ensemble, add, context.hooks());
-  if (result.interrupted) context.check_stopped();
+  const bool whole =
+      checkpoint.drive([&](const StopToken& pause) { return paths.run(add, context.hooks(), &pause); },
+                       [&] { return paths.store(); });
+  if (!whole) checkpoint.check_stopped(paths.tally().paths);
+  if (checkpoint.active())
+    checkpoint.spool().replay([&](const io::EnsembleBlock& block) { sink.add(block.first, block.value); });
+  const EnsembleResult result = paths.result();
   SampleSummary summary;
   summary.model = found.sde.name.empty() ? "sde" : found.sde.name;
   summary.sampler = choice.method->name;
@@ -89,7 +104,9 @@ int sample_sde(cli::Context& context) {
     context.warn(
         fmt::format("{} of {} samples are not finite; try more steps", result.non_finite, result.paths));
   }
-  return sink.finish(summary);
+  const int status = sink.finish(summary);
+  checkpoint.remove();
+  return status;
 }
 
 }  // namespace sde

@@ -1,29 +1,14 @@
 // An ensemble run to its end, in one go or from checkpoint to checkpoint.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
-#include "checkpoint.h"
+#include "cli/run_checkpoint.h"
 #include "job.h"
 #include "report.h"
 
 namespace sde {
 namespace {
-
-// True where the ensemble is done; false where a signal ended it, which has then been kept.
-bool run_to_end(cli::Context& context, Ensemble& ensemble, const Ensemble::Sink& sink,
-                SimulationCheckpoint& checkpoint) {
-  for (;;) {
-    const cli::PauseTimer timer(context.checkpoint_every());
-    if (ensemble.run(sink, context.hooks(), &timer.token())) return true;
-    const bool stopped = context.hooks().stopped();
-    if (stopped && !checkpoint.active()) return false;
-    checkpoint.save(ensemble);
-    if (stopped) return false;
-  }
-}
 
 // Paths to add for the target, by what the error is now; 0 where it is reached, cannot be, or there is none.
 std::uint64_t more_paths(const SimulateOptions& options, const Ensemble& ensemble) {
@@ -50,10 +35,11 @@ std::uint64_t more_paths(const SimulateOptions& options, const Ensemble& ensembl
 }  // namespace
 
 int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial) {
-  SimulationCheckpoint checkpoint(context, job);
+  cli::RunCheckpoint checkpoint(
+      context, {"paths", job.shard, job.schedule.grid.save.size() * job.shown(), !job.trajectories});
   Ensemble ensemble(job.stepped, initial, job.schedule.grid, job.ensemble);
   Report report(context, job);
-  if (context.resume()) checkpoint.load(ensemble);
+  checkpoint.resume([&](const NamedArrays& state) { ensemble.restore(state); });
   // With checkpoints the output is made at the end, so that a killed run leaves them alone.
   if (job.store && !checkpoint.active()) report.open();
   context.phase("simulating", job.schedule.adaptive ? "paths" : "path-steps");
@@ -68,19 +54,19 @@ int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial) 
       sink = [&](const PathBlock& block) { report.add(to_rows(block, job.shard.first)); };
     if (checkpoint.active()) checkpoint.spool();  // before threads need it
   }
-  bool done = run_to_end(context, ensemble, sink, checkpoint);
+  const auto run_to_end = [&] {
+    return checkpoint.drive(
+        [&](const StopToken& pause) { return ensemble.run(sink, context.hooks(), &pause); },
+        [&] { return ensemble.store(); });
+  };
+  bool done = run_to_end();
   while (done) {
     const std::uint64_t more = more_paths(job.options, ensemble);
     if (more == 0) break;
     ensemble.extend(more);
-    done = run_to_end(context, ensemble, sink, checkpoint);
+    done = run_to_end();
   }
-  if (!done) {
-    context.check_stopped(checkpoint.active()
-                              ? fmt::format("{} holds {} of {} paths; continue with --resume",
-                                            checkpoint.path(), ensemble.tally().paths, job.shard.rows)
-                              : "");
-  }
+  if (!done) checkpoint.check_stopped(ensemble.tally().paths);
   if (job.store && checkpoint.active()) report.open();
   if (report.wants_paths() && checkpoint.active())
     checkpoint.spool().replay([&](io::EnsembleBlock block) { report.add(std::move(block)); });
