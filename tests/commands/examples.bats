@@ -234,7 +234,7 @@ assert len(rows) == 60 and off < 2e-3, off'
   awk '{ e = $4 - $8; if (e < 0) e = -e } $2 == "none" { n++; if ($6 < 10 * $7 || $3 < 0.2 && e > 3 * $7) exit 1 } END { exit n != 4 }' out/table.txt
   # The histogram is that of the exact density: chi-squared per bin over those with a hundred expected and more.
   awk 'NR == 1 { for (i = 1; i <= NF; ++i) column[$i] = i; next }
-       { e = 40000 * $column["exact"]; o = 40000 * $column["heun_bridge_0.1"]; if (e > 100) { x += (o - e)^2 / e; n++ } }
+       { e = 24000 * $column["exact"]; o = 24000 * $column["heun_bridge_0.1"]; if (e > 100) { x += (o - e)^2 / e; n++ } }
        END { print x, n; exit !(n > 30 && x < 1.8 * n) }' out/density.txt
   is_png out/double-well.png
   nothing_left
@@ -313,6 +313,19 @@ assert len(rows) == 60 and off < 2e-3, off'
       split($1, part, "/"); h = 1/part[2]; truth = $2 == "exact" ? 1 : (1 - exp(-h))/h
       if (($3 - truth)^2 > 16*$4^2) { print; bad = 1 } } END { exit bad }' out/estimates.txt
   is_png out/bias.png
+  nothing_left
+  table_is_shown
+}
+
+@test "sweep: 49 mean times, each within its error" {
+  copy sweep
+  run -0 make BIN="$SDE_BIN" -j2
+  assert_equal "$(find out -name '*_*.json' | wc -l)" 49
+  # The root mean square of 49 standard normal deviations is 1 +- 0.1.
+  awk '/root mean square/ { n++; sub(",", "", $10); if (!($10 > 0.7 && $10 < 1.35)) exit 1 } END { exit n != 1 }' out/table.txt
+  assert_equal "$(awk '/^ *-0.1 / { print NF }' out/table.txt)" 8
+  grep -q 'least fraction that arrived 1$' out/table.txt
+  is_png out/sweep.png
   nothing_left
   table_is_shown
 }
