@@ -324,7 +324,9 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
     const std::uint64_t done = state_.network.step;
     if (done == 1 || done % every == 0 || done == options_.steps) {
       record();
-      if (state_.curve.loss.back() > kDiverged * std::max(1.0, state_.curve.loss.front())) {
+      // The validation loss tells of the weights that the next step starts from.
+      const double most = kDiverged * std::max(1.0, state_.curve.loss.front());
+      if (state_.curve.loss.back() > most || state_.curve.validation.back() > most) {
         state_ = good_;
         return End::diverged;
       }

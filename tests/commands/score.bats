@@ -62,11 +62,16 @@ setup() {
 
 @test "a loss that diverges leaves the last good model and exit status 1" {
   sde-sample mixture.json -N 500 -o data.h5
-  run --separate-stderr -1 score-train train.json data.h5 -o model.h5 --steps 2000 --set optimizer.lr=1e9 \
+  run --separate-stderr -1 score-train train.json data.h5 -o model.h5 --steps 2000 --set optimizer.lr=1000 \
     --set optimizer.clip=0 --set optimizer.warmup=1900 --json
   assert_regex "$stderr" 'diverged'
-  json '.diverged and .steps < 2000' <<<"$output"
+  json '.diverged and .steps >= 1 and .steps < 2000 and .validation_loss < 100' <<<"$output"
   run -0 sde-bench check model.h5
+  # No step is good: what was there stands.
+  cp model.h5 before.h5
+  fails_with 1 score-train train.json data.h5 -f -o model.h5 --set optimizer.lr=1e9 --set optimizer.clip=0
+  assert_output --partial 'nothing is written'
+  cmp model.h5 before.h5
 }
 
 @test "arrays that do not fit their configuration are named" {

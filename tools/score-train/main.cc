@@ -136,6 +136,11 @@ int run(cli::Context& context) {
                                       trainer->state().network.step));
   }
 
+  if (end == Trainer::End::diverged && trainer->state().network.step == 0) {
+    fail(Status::negative,
+         "the loss diverged before there was a model to keep, and nothing is written; try a smaller "
+         "/optimizer/lr, or clipping");
+  }
   io::ModelFile file = config::to_model_file(*trainer, context.effective_config(), data.columns);
   file.provenance = context.provenance();
   io::write_model(context.output().path, file, context.output().options());

@@ -1,6 +1,8 @@
 // The speed of training: whole steps, and the matrix products and convolutions that they are made of.
 #include <fmt/format.h>
 
+#include <tbb/task_arena.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -22,6 +24,7 @@ namespace sde::bench {
 namespace {
 
 constexpr std::uint64_t kSteps = 200, kBatch = 512;
+constexpr std::size_t kRows = 10000;
 constexpr std::size_t kLanes = nn::kTapeLanes;
 const std::size_t kWidths[] = {64, 128, 256};
 
@@ -42,9 +45,8 @@ double rate_of(std::uint64_t repeats, double operations, const std::function<voi
   return operations * static_cast<double>(calls) / best;
 }
 
-// Steps of score-train on standard normal rows: times, noise, forward, backward, clipping, Adam, average.
-Run train(const std::string& name, std::uint64_t repeats, TrainOptions o, std::size_t dimension,
-          std::size_t rows) {
+// Standard normal rows.
+std::vector<double> rows_of(std::size_t rows, std::size_t dimension) {
   std::vector<double> data(rows * dimension);
   const Stream stream = make_stream(1, Purpose::test);
   for (std::size_t i = 0; i + 1 < data.size(); i += 2) {
@@ -52,6 +54,13 @@ Run train(const std::string& name, std::uint64_t repeats, TrainOptions o, std::s
     data[i] = z[0];
     data[i + 1] = z[1];
   }
+  return data;
+}
+
+// Steps of score-train: times, noise, forward, backward, clipping, Adam, average.
+Run train(const std::string& name, std::uint64_t repeats, TrainOptions o, std::size_t dimension,
+          std::size_t rows) {
+  const std::vector<double> data = rows_of(rows, dimension);
   o.validation_fraction = 0;
   double best = std::numeric_limits<double>::infinity();
   double flops = 0;
@@ -70,13 +79,53 @@ Run train(const std::string& name, std::uint64_t repeats, TrainOptions o, std::s
   return run;
 }
 
-Run train_mlp(const std::string& name, std::size_t width, std::uint64_t repeats) {
+TrainOptions mlp_options(std::size_t width) {
   TrainOptions o;
   o.network.hidden = {width, width, width};
   o.network.time_embedding.type = nn::TimeEmbedding::sinusoidal;
   o.batch = kBatch;
   o.steps = kSteps;
-  return train(name, repeats, o, 2, 10000);
+  return o;
+}
+
+Run train_mlp(const std::string& name, std::size_t width, std::uint64_t repeats) {
+  return train(name, repeats, mlp_options(width), 2, kRows);
+}
+
+// Two threads against one: the time of the steps, and the same weights in the end.
+Run train_on_two(const std::string& name, std::size_t width, std::uint64_t repeats, int allowed) {
+  Run run;
+  run.case_name = name;
+  run.name = fmt::format("time of train_{} on one thread by that on two", width);
+  run.unit = "times";
+  run.target = 1.8;
+  run.value = std::numeric_limits<double>::quiet_NaN();
+  if (allowed < 2) {
+    run.note = "needs two threads";
+    return run;
+  }
+  TrainOptions o = mlp_options(width);
+  o.validation_fraction = 0;
+  const std::vector<double> data = rows_of(kRows, 2);
+  double best[2];
+  AlignedVector<float> weights[2];
+  for (int threads = 1; threads <= 2; ++threads) {
+    tbb::task_arena arena(threads);
+    double& least = best[threads - 1] = std::numeric_limits<double>::infinity();
+    for (std::uint64_t k = 0; k <= repeats; ++k) {  // the first one warms up
+      arena.execute([&] {
+        Trainer trainer(o, data, kRows, 2);
+        const double seconds = seconds_of([&] { trainer.run({}); });
+        if (k) least = std::min(least, seconds);
+        weights[threads - 1] = trainer.state().network.weights;
+      });
+    }
+  }
+  if (weights[0] != weights[1]) fail(Status::bug, "two threads train other weights than one");
+  run.value = best[0] / best[1];
+  run.ok = run.value >= *run.target;
+  run.more = {{"seconds_one", best[0]}, {"seconds_two", best[1]}};
+  return run;
 }
 
 Run train_unet(const std::string& name, std::size_t side, std::vector<std::size_t> widths,
@@ -173,7 +222,7 @@ struct Case {
   std::function<std::vector<Run>(std::uint64_t)> run;
 };
 
-std::vector<Case> cases() {
+std::vector<Case> cases(int threads) {
   std::vector<Case> all;
   const auto kernels = [](const std::string& name, const std::string& what, auto make) {
     return Case{name, [=](std::uint64_t repeats) {
@@ -196,6 +245,12 @@ std::vector<Case> cases() {
     const std::string name = fmt::format("train_{}", width);
     all.push_back(
         {name, [=](std::uint64_t repeats) { return std::vector{train_mlp(name, width, repeats)}; }});
+  }
+  for (const std::size_t width : kWidths) {
+    const std::string name = fmt::format("threads_{}", width);
+    all.push_back({name, [=](std::uint64_t repeats) {
+                     return std::vector{train_on_two(name, width, repeats, threads)};
+                   }});
   }
   for (const std::size_t width : kWidths) {
     all.push_back(kernels(fmt::format("layer_{}", width),
@@ -221,7 +276,7 @@ std::vector<Case> cases() {
 }  // namespace
 
 Outcome training(cli::Context& context, const BenchOptions& asked) {
-  const std::vector<Case> all = cases();
+  const std::vector<Case> all = cases(static_cast<int>(context.threads()));
   std::vector<std::string> known, wanted = context.arguments("CASE");
   for (const Case& c : all) known.push_back(c.name);
   for (const std::string& name : wanted) {
@@ -240,6 +295,14 @@ Outcome training(cli::Context& context, const BenchOptions& asked) {
     context.check_stopped();
     const auto found = std::find_if(all.begin(), all.end(), [&](const Case& c) { return c.name == name; });
     for (Run& run : found->run(asked.repeats)) {
+      if (run.target) {
+        outcome.text +=
+            fmt::format("{:<20} {:>8.2f} {:<11} {:<14} {}{}\n", run.case_name, run.value, run.unit,
+                        fmt::format("target {}", *run.target), run.ok ? *run.ok ? "" : "MISSED: " : "",
+                        run.note.empty() ? run.name : run.note);
+        outcome.runs.push_back(std::move(run));
+        continue;
+      }
       const bool steps = run.unit == "samples/s";
       outcome.text += fmt::format("{:<20} {:>8.1f} {:<11} {:>4.0f} {:<9} {}\n", run.case_name,
                                   steps ? run.value / 1e3 : run.value, steps ? "k samples/s" : run.unit,
