@@ -100,6 +100,16 @@ with gzip.open("labels.gz", "wb") as f:
   assert_output --partial 'to train on'
 }
 
+@test "digits: Fashion-MNIST is read and trained on" {
+  [ -f /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz ] || skip "dataset-fashion-mnist is not installed"
+  copy digits
+  run -0 make BIN="$SDE_BIN" out/fashion.h5
+  score-train fashion.json out/fashion.h5 -o out/fashion-model.h5 --steps 1 --batch 16 --set validation_fraction=0.001 --json >out/fashion.log
+  json '.rows + .validation_rows == 60000 and .loss > 0.5 and .loss < 2 and .loss_floor < 0.2' out/fashion.log
+  run -0 sde-sample out/fashion-model.h5 -N 2 --sampler heun --steps 2 --plot out/fashion.png
+  is_png out/fashion.png
+}
+
 @test "gbm-call: Black and Scholes, and an order of magnitude less work" {
   copy gbm-call
   run -0 make BIN="$SDE_BIN"
