@@ -44,6 +44,7 @@ SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, 
     fail(Status::usage, "--trajectory: trajectories are stored or drawn; give -o FILE or --plot FILE");
   }
   times_ = std::move(grid);
+  if (stores(context)) context.check_room(output_bytes(shard.rows, columns_.size() * (1 + times_.size())));
 }
 
 void SampleSink::open() {
