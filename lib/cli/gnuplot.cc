@@ -60,10 +60,47 @@ void number(std::string& out, double x) {
   out += std::isfinite(x) ? fmt::format("{:.9g}", x) : "NaN";
 }
 
+// The edges of cells around their centres.
+std::vector<double> cell_edges(const std::vector<double>& centres) {
+  std::vector<double> edges;
+  const std::size_t n = centres.size();
+  for (std::size_t i = 0; i <= n; ++i) {
+    if (n == 1)
+      edges.push_back(centres[0] + (i == 0 ? -0.5 : 0.5));
+    else if (i == 0)
+      edges.push_back(1.5 * centres[0] - 0.5 * centres[1]);
+    else if (i == n)
+      edges.push_back(1.5 * centres[n - 1] - 0.5 * centres[n - 2]);
+    else
+      edges.push_back(0.5 * (centres[i - 1] + centres[i]));
+  }
+  return edges;
+}
+
+// The cells of a map as rectangles: centre, left, right, bottom, top, value. Those without a value are left
+// out.
+std::string cells(const Series& s) {
+  std::string out;
+  const std::vector<double> x = cell_edges(s.x), y = cell_edges(s.y);
+  for (std::size_t i = 0; i < s.x.size(); ++i)
+    for (std::size_t j = 0; j < s.y.size(); ++j) {
+      const double value = s.values[i * s.y.size() + j];
+      if (!std::isfinite(value)) continue;
+      for (const double number_of : {s.x[i], s.y[j], x[i], x[i + 1], y[j], y[j + 1], value}) {
+        number(out, number_of);
+        out += ' ';
+      }
+      out += '\n';
+    }
+  return out;
+}
+
 // The series' numbers as a data block: a row a point.
 std::string block(const std::string& name, const Series& s) {
   std::string out = fmt::format("${} << EOD\n", name);
-  if (s.mark == Mark::image) {
+  if (s.mark == Mark::heat) {
+    out += cells(s);
+  } else if (s.mark == Mark::image) {
     for (std::size_t i = 0; i < s.values.size(); ++i) {
       number(out, s.values[i]);
       out += (i + 1) % s.columns == 0 ? '\n' : ' ';
@@ -109,6 +146,11 @@ std::string element(const std::string& name, const Series& s, bool terminal) {
                          s.width, title);
     case Mark::image:
       return fmt::format("${} matrix with image notitle", name);
+    case Mark::heat:
+      // Characters have no colours: the centres, and the largest values in the mind.
+      if (terminal) return fmt::format("${} using 1:2 with points notitle", name);
+      return fmt::format("${} using 1:2:3:4:5:6:7 with boxxyerror fs solid noborder lc palette notitle",
+                         name);
   }
   return "";
 }
@@ -161,7 +203,19 @@ std::string panel_settings(const Panel& panel) {
   out += fmt::format("set xrange {}\nset yrange {}\n", range(panel.x_range),
                      from_zero && !panel.y_range ? "[0:*]" : range(panel.y_range));
   out += panel.equal_axes ? "set size ratio -1\n" : "set size noratio\n";
-  if (panel.bare) {
+  const auto is_heat = [](const Series& one) { return one.mark == Mark::heat; };
+  if (std::any_of(panel.series.begin(), panel.series.end(), is_heat)) {
+    const Series& map = *std::find_if(panel.series.begin(), panel.series.end(), is_heat);
+    const auto span = [](const std::vector<double>& centres) {
+      const std::vector<double> edges = cell_edges(centres);
+      return std::pair(std::min(edges.front(), edges.back()), std::max(edges.front(), edges.back()));
+    };
+    out += fmt::format("set xrange {}\nset yrange {}\n", range(span(map.x)), range(span(map.y)));
+    // Perceptually even, and readable in grey: from dark blue by green to yellow.
+    out +=
+        "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')\n"
+        "set colorbox\nset border 3 lc rgb '#444444'\nset tics out nomirror\nunset key\n";
+  } else if (panel.bare) {
     out += "unset border\nunset tics\nunset colorbox\nunset key\nset yrange [*:*] reverse\n";
   } else {
     out += fmt::format(

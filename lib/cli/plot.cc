@@ -81,4 +81,12 @@ Series& Panel::image(std::vector<double> values, std::size_t columns) {
   return s;
 }
 
+Series& Panel::heat(std::vector<double> x, std::vector<double> y, std::vector<double> values) {
+  Series& s = add(series, Mark::heat, "", 0);
+  s.x = std::move(x);
+  s.y = std::move(y);
+  s.values = std::move(values);
+  return s;
+}
+
 }  // namespace sde::cli

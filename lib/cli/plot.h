@@ -17,6 +17,7 @@ enum class Mark {
   error_bar,  // x, y, y2 (half length)
   steps,      // x, y: held until the next x
   image,      // values row by row from the top, `columns` wide; shown in grey
+  heat,       // x, y: centres of cells; values[i * y.size() + j] the colour at (x[i], y[j])
 };
 
 struct Series {
@@ -27,7 +28,7 @@ struct Series {
   double opacity = 1;  // of bands, bars and many lines
   double width = 1.5;  // of lines, points' size
   bool dashed = false;
-  std::vector<double> values;  // image
+  std::vector<double> values;  // image, heat
   std::size_t columns = 0;     // image
 };
 
@@ -47,6 +48,8 @@ struct Panel {
   // Histogram of `values`: `bins` 0 chooses by Freedman and Diaconis; heights are densities.
   Series& histogram(const std::vector<double>& values, std::string label = "", int colour = 0, int bins = 0);
   Series& image(std::vector<double> values, std::size_t columns);
+  // A map with a scale of colours; alone in its panel. Cells end half-way between their centres.
+  Series& heat(std::vector<double> x, std::vector<double> y, std::vector<double> values);
 };
 
 struct Figure {

@@ -17,7 +17,8 @@ void require(const Reader& reader, const std::string& path) {
 // Shapes alone: the values have been read once already, and may not fit into memory at once.
 void check_ensemble(const Reader& r) {
   const std::size_t d = r.texts_attribute("/", "columns").size();
-  if (!r.exists("/trajectories/value")) return require(r, "/statistics");
+  if (!r.exists("/trajectories/value"))
+    return require(r, r.exists("/sweep") ? "/sweep/parameters" : "/statistics");
   r.check_shape("/trajectories/time", {kAny});
   r.check_shape("/trajectories/value", {kAny, r.shape("/trajectories/time")[0], d});
   const std::uint64_t paths = r.shape("/trajectories/value")[0];

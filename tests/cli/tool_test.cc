@@ -234,7 +234,9 @@ TEST_F(Tool, WrongUseIsOneSentence) {
   fails({"@ou", "--progress", "plian"}, 2, "--progress: unknown progress \"plian\"; did you mean \"plain\"?");
   fails({"@ou", "--param", "thta=1"}, 2, "--param: there is no \"thta\"; did you mean \"theta\"?");
   fails({"@ou", "--param", "theta"}, 2, "--param: expected NAME=VALUE (got \"theta\")");
-  fails({"@ou", "--param", "theta=x"}, 2, "--param theta: must be a number (got \"x\")");
+  fails({"@ou", "--param", "theta=x"}, 2,
+        "--param theta: must be a number, an object with \"uniform\", an object with \"normal\" or an "
+        "object with \"lognormal\" (got \"x\")");
   fails({"@ou", "--shard", "3/3"}, 2, "--shard: expected I/N with 0 <= I < N, as in 0/4 (got \"3/3\")");
   fails({"-", "-c", "-"}, 2, "standard input (-) can be read only once");
   fails({"absent.json"}, 66, "absent.json: no such file");

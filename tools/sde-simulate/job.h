@@ -51,6 +51,9 @@ int merge_shards(cli::Context& context, Job& job);
 // Runs the ensemble with checkpoints where they are asked for, and reports. Returns the exit status.
 int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial);
 
+// Paths to add for the target, by what the error is now; 0 where it is reached, cannot be, or there is none.
+std::uint64_t more_paths(const SimulateOptions& options, const Ensemble& ensemble);
+
 // The expectations to a target error by multilevel Monte Carlo. Returns the exit status.
 int run_multilevel(cli::Context& context, const Job& job, const InitialStates& initial);
 

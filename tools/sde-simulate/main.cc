@@ -13,10 +13,12 @@
 #include "lamperti.h"
 #include "options.h"
 #include "report.h"
+#include "results.h"
 #include "solve/adaptive_sde.h"
 #include "solve/convergence.h"
 #include "solve/ensemble.h"
 #include "solve/stability.h"
+#include "sweep.h"
 
 namespace {
 
@@ -73,6 +75,8 @@ cli::ToolInfo describe() {
       {"sde-simulate @ou -N 1e6 --shard 3/10 -o part3.h5 --checkpoint-every 600",
        "one of ten batch jobs; after a signal or a crash the same with --resume"},
       {"sde-simulate @double-well --event over=x --set time.end=20", "when paths first pass the barrier"},
+      {"sde-simulate @ou --sweep theta=0.5:3:11 --sweep sigma=0.1,0.2,0.3 -o grid.csv --plot grid.png",
+       "means over a grid of parameters, and a map of them"},
       {"sde-simulate --merge part*.h5 -o ou.h5", "all of them, to the bits of one run"},
       {"sde-simulate @double-well -N 500 --plot wells.png", "a fan of paths with quantile bands"},
       {"sde-simulate @ou -N 1 --save 500 --format csv -o - | sde-fit @ou -", "simulate, then estimate"},
@@ -161,6 +165,10 @@ cli::ToolInfo describe() {
   o.assignment("event", "/events",
                "first time at which an expression is 0, or an event as in /events of the configuration")
       .value_name("NAME=EXPR");
+  o.assignment(
+       "sweep", "/sweep",
+       "run at every point of a grid of parameters: FROM:TO:COUNT, FROM:TO:COUNT:log or values with commas")
+      .value_name("NAME=VALUES");
   o.integer("path-id", "", "replay the path of this id alone, with the bits it has among all")
       .value_name("ID");
   o.flag("strict", "", "end with status 1 where a path is not finite");
@@ -310,6 +318,20 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   return job;
 }
 
+// What follows from the law, the expectations and their number. `job` stays where it is from here on.
+void complete(cli::Context& context, Job& job, const std::optional<InitialStates>& initial) {
+  if (job.transform) job.ensemble.transform = &*job.transform;
+  const TimeGrid& grid = job.schedule.grid;
+  config::locate(context.config(), "", [&] {
+    job.known = law_at_end(job);
+    if (initial)
+      parse_expectations(job.options, job.solved, *initial, grid.start(), grid.end(), job.ensemble);
+  });
+  if (job.known) add_squares(job);
+  job.ensemble.lanes = choose_lanes(grid, job.equation.dimension(), job.ensemble, job.trajectories,
+                                    static_cast<unsigned>(context.threads()));
+}
+
 int run(cli::Context& context) {
   if (const config::ShardSet& set = context.merge(); !set.files.empty() && set.kind != "ensemble")
     fail(Status::bad_data, "{}: holds {}, not an ensemble", set.files.front().path, set.kind);
@@ -325,21 +347,27 @@ int run(cli::Context& context) {
       context.write_stdout(equation_text(equation, form));
     return 0;
   }
+  SimulateOptions given;
+  config::read_options(context.config(), given);
+  if (!given.sweep.empty()) {
+    const SweepGrid grid = config::locate(context.config(), "", [&] { return sweep_grid(given, found.sde); });
+    return run_sweep(context, found, grid, [&](config::FoundSde here, const InitialStates& starts, Job& job) {
+      SdeExpressions there = parse_model(here);
+      job = prepare(context, std::move(here), std::move(there), starts);
+      // Nothing but what the end comes to.
+      job.store = job.trajectories = false;
+      job.ensemble.statistics = {};
+      job.ensemble.statistics.moments = false;
+      complete(context, job, starts);
+    });
+  }
   const bool whole = context.merge().files.empty();
   std::optional<InitialStates> initial;
   if (whole) initial = read_initial(context, found, found.sde);
   Job job = prepare(context, std::move(found), std::move(equation), initial);
-  if (job.transform) job.ensemble.transform = &*job.transform;
-  job.known = config::locate(context.config(), "", [&] { return law_at_end(job); });
+  complete(context, job, initial);
   const TimeGrid& grid = job.schedule.grid;
-  if (whole) {
-    config::locate(context.config(), "", [&] {
-      parse_expectations(job.options, job.solved, *initial, grid.start(), grid.end(), job.ensemble);
-    });
-  }
-  if (job.known) add_squares(job);
   const auto threads = static_cast<unsigned>(context.threads());
-  job.ensemble.lanes = choose_lanes(grid, job.equation.dimension(), job.ensemble, job.trajectories, threads);
   if (!job.schedule.adaptive && whole) {
     const double dt = grid.segments.front().h;
     if (const auto limit = stability_limit(job.stepped, *job.choice.method, dt, job.ensemble.tuning))

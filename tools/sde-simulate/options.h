@@ -184,6 +184,8 @@ struct SimulateOptions {
   std::vector<std::string> expect;
   std::vector<std::string> control;  // "EXPR=MEAN", or "auto"
   SimulateTarget target;
+  // Values of parameters, in place of the document's: a list, or a text such as "0.5:3:11".
+  std::vector<std::pair<std::string, std::variant<double, std::string, std::vector<double>>>> sweep;
   // By name; a text is an expression that reaches 0.
   std::map<std::string, std::variant<std::string, SimulateEvent>> events;
 
@@ -201,6 +203,7 @@ struct SimulateOptions {
     v("expect", expect);
     v("control", control);
     v("target", target);
+    v("sweep", sweep);
     v("events", events);
   }
 };

@@ -10,6 +10,8 @@
 #include "events.h"
 #include "expr/expr.h"
 #include "io/dataset.h"
+#include "results.h"
+#include "sde/feller.h"
 #include "sde/law.h"
 
 namespace sde {
@@ -136,6 +138,7 @@ std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job) {
     rows.emplace_back("converted", fmt::format("to {} for {}", to_string(job.solved.calculus), method.name));
   const LawRecognition law = recognise_law(equation);
   rows.emplace_back("law", law.known() ? law.describe(equation.states) : "not known: " + law.reason);
+  for (const std::string& remark : feller_remarks(job)) rows.emplace_back("Feller", remark);
   if (job.transform) rows.emplace_back("transform", "Lamperti: the noise of the steps is additive");
   if (job.schedule.adaptive) rows.emplace_back("steps", "adaptive, chosen for every path");
   if (takes_tree(job)) rows.emplace_back("paths", tree_text(job.ensemble.tree));
@@ -194,45 +197,6 @@ void Report::open() {
   writer_->equation("method", job_.choice.method->name);
   const LawRecognition law = recognise_law(equation_);
   writer_->equation("law", law.known() ? law.describe(equation_.states) : "not known");
-}
-
-std::optional<KnownLaw> law_at_end(const Job& job) {
-  const LawRecognition law = recognise_law(job.solved);
-  for (const StateDocument& state : job.document().states)
-    if (state.initial.kind == InitialLaw::Kind::data) return {};
-  if (!law.known() || job.options.paths < 2) return {};
-  for (const Event& event : job.ensemble.events)
-    if (event.stop) return {};  // it is that of paths that go on
-  KnownLaw known{law.describe(job.solved.states), {}};
-  try {
-    known.end = propagate(job.solved, law, job.schedule.grid.start(), job.schedule.grid.end(),
-                          InitialStates(job.document()).moments(job.options.paths));
-  } catch (const Error&) {
-    if (job.choice.method->family == MethodFamily::exact) throw;
-    return {};
-  }
-  if (!known.end.mean.allFinite() || !known.end.covariance.allFinite()) return {};
-  return known;
-}
-
-void add_squares(Job& job) {
-  for (std::size_t i = 0; i < job.shown(); ++i) {
-    const expr::Expr deviation = expr::Expr::symbol(job.solved.states[i]) -
-                                 expr::Expr(job.known->end.mean[static_cast<Eigen::Index>(i)]);
-    job.ensemble.expect.push_back(deviation * deviation);
-  }
-}
-
-Report::Deviation Report::deviation(const EnsembleResult& result, std::size_t i) const {
-  const auto index = static_cast<Eigen::Index>(i);
-  const Moments& m = result.final[i];
-  const double mean_error = result.final_error[i],
-               variance_error = result.expect[options_.expect.size() + i].plain_error;
-  const auto in_errors = [](double difference, double error) {
-    return error > 0 ? difference / error : std::nan("");
-  };
-  return {in_errors(m.mean - job_.known->end.mean[index], mean_error),
-          in_errors(m.variance() - job_.known->end.covariance(index, index), variance_error)};
 }
 
 bool Report::wants_paths() const {
@@ -380,27 +344,6 @@ void Report::draw(const EnsembleResult& result) const {
   cli::draw(figure, context_.plot(), context_.output().force);
 }
 
-// The law's own line for every state, below those of the run.
-std::string Report::law_text(const EnsembleResult& result, std::size_t width) const {
-  std::string out = fmt::format("the law, {}, has\n", job_.known->name);
-  bool far = false;
-  const auto away = [&](double z) {
-    far = far || std::abs(z) > 4;
-    return std::isfinite(z) ? fmt::format("{:+.1f} s.e.", z) : std::string();
-  };
-  for (std::size_t i = 0; i < job_.shown(); ++i) {
-    const auto index = static_cast<Eigen::Index>(i);
-    const Deviation z = deviation(result, i);
-    const StateMoments& law = job_.known->end;
-    out +=
-        fmt::format("  {:<{}}  {:>14.8g}  {:>12}  {:>14.8g}  {:>12}\n", equation_.states[i], width,
-                    law.mean[index], away(z.mean), std::sqrt(law.covariance(index, index)), away(z.variance));
-  }
-  if (far)
-    out += "  deviations beyond 4 standard errors are those of the method: a smaller dt reduces them\n";
-  return out;
-}
-
 std::string Report::text(const EnsembleResult& result, double seconds) const {
   const std::string steps = schedule_.adaptive ? fmt::format("{:.4g} adaptive steps each", mean_steps(result))
                                                : fmt::format("{} steps", schedule_.grid.steps);
@@ -439,7 +382,12 @@ std::string Report::text(const EnsembleResult& result, double seconds) const {
     out += '\n';
   }
   out += events_text(job_.ensemble.events, result.events);
-  if (job_.known) out += law_text(result, width);
+  if (job_.known) out += law_text(job_, result, width);
+  if (job_.choice.method->family != MethodFamily::exact)
+    for (const FellerCondition& f : feller_conditions(job_.solved))
+      if (!f.holds())
+        out += fmt::format("{} reaches 0: Feller's condition fails, 2b = {:.6g} is below s^2 = {:.6g}\n",
+                           job_.solved.states[f.state], f.twice_drift, f.variance_rate);
   if (result.non_finite > 0)
     out += fmt::format("{} paths are not finite and not in the statistics\n", result.non_finite);
   if (result.absorbed > 0) out += fmt::format("{} paths were absorbed\n", result.absorbed);
@@ -498,58 +446,16 @@ int Report::finish(const EnsembleResult& result, double seconds) {
   summary.set("/seed", context_.seed())
       .set("/threads", context_.threads())
       .set("/time", schedule_.grid.end());
-  summary.set("/status/ok", result.ok)
-      .set("/status/non_finite", result.non_finite)
-      .set("/status/absorbed", result.absorbed)
-      .set("/status/unsolved", result.unsolved.paths);
-  if (result.unsolved.paths > 0)
-    summary.set("/unsolved/path_id", result.unsolved.path_id)
-        .set("/unsolved/time", schedule_.grid.step_start(result.unsolved.step));
   if (context_.sharded()) {
     const io::Shard& shard = job_.shard;
     summary.set("/shard/index", shard.index).set("/shard/count", shard.count);
     summary.set("/shard/first", shard.first).set("/shard/total", shard.total);
   }
-  for (std::size_t i = 0; i < job_.shown(); ++i) {
-    const Moments& m = result.final[i];
-    const std::string& name = equation_.states[i];
-    summary.set(config::path({"final", name, "mean"}), m.mean);
-    summary.set(config::path({"final", name, "variance"}), m.variance());
-    summary.set(config::path({"final", name, "stderr"}), result.final_error[i]);
-    if (!job_.known) continue;
-    const auto index = static_cast<Eigen::Index>(i);
-    const Deviation z = deviation(result, i);
-    const auto put = [&](const char* key, double x) {
-      summary.set(config::path({"final", name, "exact", key}), x);
-    };
-    put("mean", job_.known->end.mean[index]);
-    put("variance", job_.known->end.covariance(index, index));
-    put("mean_z", z.mean);
-    put("variance_z", z.variance);
-    put("variance_stderr", result.expect[options_.expect.size() + i].plain_error);
-  }
-  summarise_events(job_.ensemble.events, result.events, summary);
+  summarise_results(job_, result, summary);
   Status status = Status::success;
-  for (std::size_t k = 0; k < options_.expect.size(); ++k) {
-    const Expectation& e = result.expect[k];
-    const std::string& name = options_.expect[k];
-    const auto put = [&](const char* key, auto x) { summary.set(config::path({"expect", name, key}), x); };
-    put("value", e.value);
-    put("stderr", e.standard_error);
-    if (!options_.control.empty()) {
-      put("plain_value", e.moments.mean);
-      put("plain_stderr", e.moments.stderr_of_mean());
-      put("variance_reduction", e.variance_reduction);
-    }
-    put("undefined", e.undefined);
-    if (e.undefined == 0 && e.moments.count > 0) continue;
+  for (const std::string& sentence : undefined_expectations(job_, result)) {
     status = Status::negative;
-    context_.warn(fmt::format(
-        "the expectation of {} is not finite: {}", name,
-        e.moments.count == 0
-            ? std::string("there is no path on which it has a value")
-            : fmt::format("on {} of {} paths it has no finite value (over the others its mean is {:.8g})",
-                          e.undefined, result.ok + result.absorbed, e.moments.mean)));
+    context_.warn(sentence);
   }
   if (options_.target.stderr_) {
     bool reached = true;

@@ -24,12 +24,6 @@ std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job);
 // The equation written out in a calculus ("ito" or "stratonovich"), one line a state, for --print-sde.
 std::string equation_text(const SdeExpressions& equation, const std::string& calculus);
 
-// Empty where the law is not known, where starts come from data, or there is one path only. Throws where the
-// method draws from a law that does not reach the end.
-std::optional<KnownLaw> law_at_end(const Job& job);
-// Adds (x - E x)^2 of every state to the expectations: means, and standard errors, of variances.
-void add_squares(Job& job);
-
 // As JSON, formatted.
 std::string document_text(const SdeDocument& document);
 
@@ -54,12 +48,6 @@ class Report {
   void write_statistics(const EnsembleResult& result);
   void write_covariance(const EnsembleResult& result);
   void draw(const EnsembleResult& result) const;
-  // How many standard errors mean and variance of state i are from the law's; NaN where there is no error.
-  struct Deviation {
-    double mean, variance;
-  };
-  Deviation deviation(const EnsembleResult& result, std::size_t i) const;
-  std::string law_text(const EnsembleResult& result, std::size_t width) const;
   std::string text(const EnsembleResult& result, double seconds) const;
 
   cli::Context& context_;

@@ -8,9 +8,6 @@
 #include "report.h"
 
 namespace sde {
-namespace {
-
-// Paths to add for the target, by what the error is now; 0 where it is reached, cannot be, or there is none.
 std::uint64_t more_paths(const SimulateOptions& options, const Ensemble& ensemble) {
   const SimulateTarget& target = options.target;
   if (!target.stderr_) return 0;
@@ -31,8 +28,6 @@ std::uint64_t more_paths(const SimulateOptions& options, const Ensemble& ensembl
   const auto more = static_cast<std::uint64_t>(need - have);
   return std::min(target.max_paths - result.paths, (more / kLeafPaths + 1) * kLeafPaths);
 }
-
-}  // namespace
 
 int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial) {
   cli::RunCheckpoint checkpoint(

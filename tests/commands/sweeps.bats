@@ -1,0 +1,125 @@
+# sde-simulate --sweep: every point is the run that --param gives, and the outputs agree with one another.
+bats_require_minimum_version 1.5.0
+setup() {
+  load helpers
+  common_setup
+  write_ou
+}
+
+@test "a point of a sweep is the run with those parameters" {
+  run_of() { sde-simulate ou.json -N 500 --dt 0.01 --seed 3 --expect 'x*x' --event up=x-0.8 "$@"; }
+  run_of --sweep kappa=1:3:3 --sweep sigma=0.2,0.4 --json >sweep.json
+  run_of --sweep kappa=1:3:3 --sweep 'sigma=[0.2,0.4]' -o sweep.csv 2>/dev/null
+  run_of --sweep kappa=1:3:3 --sweep sigma=0.2:0.4:2 -o sweep.h5 2>/dev/null
+  run_of --param kappa=2 --param sigma=0.4 --json >one.json
+  sde-bench check sweep.h5
+  python '
+import csv, json, h5py, numpy as np
+sweep, one = json.load(open("sweep.json")), json.load(open("one.json"))
+points = sweep["sweep"]["points"]
+assert sweep["sweep"]["parameters"] == ["kappa", "sigma"] and sweep["points"] == 6
+assert sweep["sweep"]["grid"] == {"kappa": [1, 2, 3], "sigma": [0.2, 0.4]}
+assert [(p["at"]["kappa"], p["at"]["sigma"]) for p in points] == [(k, s) for k in (1, 2, 3) for s in (0.2, 0.4)]
+for key in ("final", "expect", "events", "status"): assert points[3][key] == one[key], key
+rows = list(csv.DictReader(open("sweep.csv")))
+assert len(rows) == 6
+f = h5py.File("sweep.h5")
+assert f.attrs["kind"] == "ensemble" and list(f["sweep/parameters"].attrs["columns"]) == ["kappa", "sigma"]
+assert f["sweep/grid/kappa"][()].tolist() == [1, 2, 3]
+for i, (p, row) in enumerate(zip(points, rows)):
+    assert f["sweep/parameters"][i].tolist() == [p["at"]["kappa"], p["at"]["sigma"]]
+    assert f["sweep/final/mean"][i, 0] == p["final"]["x"]["mean"] == float(row["x_mean"])
+    assert f["sweep/final/variance"][i, 0] == p["final"]["x"]["variance"] == float(row["x_variance"])
+    assert f["sweep/expect/value"][i, 0] == p["expect"]["x*x"]["value"] == float(row["x*x"])
+    assert f["sweep/expect/stderr"][i, 0] == p["expect"]["x*x"]["stderr"] == float(row["x*x_stderr"])
+    assert f["sweep/events/up/fraction"][i] == p["events"]["up"]["fraction"] == float(row["up_fraction"])
+    assert f["sweep/paths"][i] == 500
+    assert (p["final"]["x"]["exact"]["mean"] > 0)
+'
+}
+
+@test "a sweep from the configuration, logarithmic, to a target error" {
+  cat >run.json <<'EOF'
+{ "sde": "ou.json", "solver": {"steps": 50}, "paths": 128, "expect": ["x"], "target": {"stderr": 0.01},
+  "sweep": {"sigma": "0.1:1.6:5:log", "kappa": 2} }
+EOF
+  sde-simulate run.json --json >run.out
+  python '
+import json
+r = json.load(open("run.out"))
+assert r["sweep"]["parameters"] == ["sigma", "kappa"]
+assert all(abs(a - b) < 1e-12 for a, b in zip(r["sweep"]["grid"]["sigma"], (0.1, 0.2, 0.4, 0.8, 1.6)))
+assert r["sweep"]["grid"]["sigma"][-1] == 1.6
+paths = [p["paths"] for p in r["sweep"]["points"]]
+assert paths[0] == 128 and paths[-1] > 4000, paths
+assert all(p["expect"]["x"]["stderr"] <= 0.01 for p in r["sweep"]["points"])
+'
+  # The target out of reach at some points: the best answer, and status 1.
+  run --separate-stderr -1 sde-simulate run.json --max-paths 1024 --json
+  assert_equal "${#stderr_lines[@]}" 2
+  [[ "${stderr_lines[0]}" == *'at sigma = 0.8, kappa = 2: the standard error is above the target after 1024 paths'* ]]
+  sde-simulate run.json -n | grep -q '5 points of sigma, kappa'
+}
+
+@test "a sweep is drawn as a line and as a map" {
+  sde-simulate ou.json -N 64 --steps 10 --sweep kappa=1:3:5 --plot line.svg >/dev/null
+  sde-simulate ou.json -N 64 --steps 10 --sweep kappa=1:3:5 --sweep theta=0:1:4 --plot map.svg >/dev/null
+  grep -q 'mean of x' line.svg
+  grep -q 'theta' map.svg
+  # Twenty cells, each of its colour.
+  [ "$(grep -c "<polygon fill = 'rgb" map.svg)" -ge 20 ]
+}
+
+@test "sweeps refuse what is no grid" {
+  fails_with 2 sde-simulate ou.json --sweep kapa=1:3:5
+  assert_output --partial 'there is no such parameter; did you mean "kappa"?'
+  fails_with 2 sde-simulate ou.json --sweep kappa=1:3
+  assert_output --partial 'expected FROM:TO:COUNT'
+  fails_with 2 sde-simulate ou.json --sweep kappa=1:3:2.5
+  assert_output --partial 'the count must be a whole number from 2 on (got 2.5)'
+  fails_with 2 sde-simulate ou.json --sweep kappa=-1:3:3:log
+  assert_output --partial 'a logarithmic range needs ends above 0 (got -1 and 3)'
+  fails_with 2 sde-simulate ou.json --sweep kappa=1:2:1000 --sweep sigma=1:2:1000 --sweep theta=1:2:2
+  assert_output --partial 'points are too many for one run'
+  fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --shard 0/2 -o a.h5
+  assert_output --partial '--sweep: points are not divided among shards'
+  fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --path-id 3
+  fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --expect x --target-stderr 0.1 --mlmc
+  fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --sweep sigma=1,2 --sweep theta=0,1 --plot a.svg
+  assert_output --partial 'draws one swept parameter as a line and two as a map (got 3)'
+  [ ! -e a.h5 ]
+}
+
+@test "Feller's condition and the bias of a boundary rule are reported" {
+  cat >cir.json <<'EOF'
+{ "name": "cir", "parameters": {"k": 1.0, "m": 0.1, "s": 0.8}, "state": ["x"], "drift": {"x": "k*(m - x)"},
+  "diffusion": {"x": "s*sqrt(x)"}, "initial": {"x": 0.1}, "domain": {"x": {"min": 0, "boundary": "full-truncation"}} }
+EOF
+  run -0 sde-simulate cir.json -n
+  assert_line --partial 'x: twice the drift at 0, 0.2, is below the variance rate a unit, 0.64: 0 is reached'
+  for rule in full-truncation reflect absorb; do
+    sde-simulate cir.json -N 20000 --dt 0.05 --method euler-maruyama --seed 1 --set "sde.domain.x.boundary=$rule" \
+      --json >$rule.json
+  done
+  run -0 sde-simulate cir.json -N 2000 --dt 0.05 --method euler-maruyama --seed 1
+  assert_line --partial 'the bias of full-truncation at the boundary 0 of x: mean'
+  assert_line --partial "x reaches 0: Feller's condition fails"
+  python '
+import json, math
+bias = {}
+for rule in ("full-truncation", "reflect", "absorb"):
+    r = json.load(open(rule + ".json"))
+    f = r["feller"]["x"]
+    assert abs(f["twice_drift"] - 0.2) < 1e-14 and abs(f["variance_rate"] - 0.64) < 1e-14 and not f["holds"]
+    x = r["final"]["x"]
+    assert abs(x["exact"]["mean"] - 0.1) < 1e-12
+    assert abs(x["exact"]["mean_bias"] - (x["mean"] - 0.1)) < 1e-15
+    bias[rule] = (x["exact"]["mean_bias"], x["stderr"])
+# Reflection pushes up, absorption takes away, truncation is the least wrong.
+assert bias["reflect"][0] > 8 * bias["reflect"][1], bias
+assert bias["absorb"][0] < -8 * bias["absorb"][1], bias
+assert abs(bias["full-truncation"][0]) < min(abs(bias["reflect"][0]), abs(bias["absorb"][0])), bias
+'
+  run -0 sde-simulate cir.json --param s=0.3 -N 640 --steps 10
+  refute_line --partial 'Feller'
+}

@@ -1,0 +1,33 @@
+// --sweep: the same experiment at every point of a grid of parameters.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "config/sde_document.h"
+#include "job.h"
+
+namespace sde {
+
+// The points of a grid, the last parameter varying fastest.
+struct SweepGrid {
+  std::vector<std::string> names;
+  std::vector<std::vector<double>> values;  // [parameter]
+
+  std::size_t points() const;
+  std::vector<double> at(std::size_t point) const;  // [parameter]
+};
+
+// Of the options. Throws Error(Status::usage) that begins with "/sweep/NAME" for what is no list of values or
+// no parameter of the document that is a number.
+SweepGrid sweep_grid(const SimulateOptions& options, const SdeDocument& document);
+
+// Makes a job at the parameters of a document, in its place.
+using MakeJob = std::function<void(config::FoundSde, const InitialStates&, Job&)>;
+
+// Runs all points, with the same random numbers at each, and reports. Returns the exit status.
+int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepGrid& grid,
+              const MakeJob& make_job);
+
+}  // namespace sde
