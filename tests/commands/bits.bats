@@ -130,6 +130,9 @@ assert b["dequantisation"] == {**f["dequantisation"], "bits_per_dim_importance":
 assert f["bits_per_dim"] - 0.1 < b["bits_per_dim"] < f["bits_per_dim"] + 0.3, (b["bits_per_dim"], f["bits_per_dim"])
 assert abs(b["bound"]["bits_per_dim_importance_weighted"] - f["bits_per_dim"]) < 0.05
 '
+  run -0 sde-likelihood chain.json data.h5 --method elbo --trajectories 2
+  assert_output --partial 'error of a value by its trajectories'
+  assert_output --partial 'a lower bound: -(L_T + ... + L_0)'
   fails_with 2 sde-likelihood normal.json counts.csv --method elbo --rtol 1e-3
   assert_output --partial "is for --method flow"
   fails_with 2 sde-likelihood normal.json counts.csv --trajectories 3

@@ -281,7 +281,10 @@ int finish(cli::Context& context, const LikelihoodReport& report, config::Summar
   all.json().update(summary.json());
   std::string text = fmt::format("{}: {} {}, mean log-likelihood {:.6f} +- {:.6f} nats, {:.3g} s\n",
                                  report.model, r.n, report.unit, r.mean, r.standard_error, report.seconds);
-  if (r.nfe > 0) {
+  if (report.bound) {
+    text += fmt::format("error of a value by its trajectories: {:.2g}; {:.0f} evaluations of the score\n",
+                        r.budget.probe, r.nfe);
+  } else if (r.nfe > 0) {
     const auto term = [](double x) {
       return std::isnan(x) ? std::string("not estimated") : fmt::format("{:.2g}", x);
     };
