@@ -3,7 +3,7 @@ set terminal pngcairo size 560,420 font "DejaVu Sans,11"
 set output ARG2
 set border 3
 set tics nomirror out
-set title "mean time to the ridge; lines: exact 2, 5, 10, 20, 40"
+set title "mean time to the ridge; lines: exact 2, 5, 10, 20"
 set xlabel "noise sigma"
 set ylabel "tilt c"
 set xrange [0.45:1.15]
@@ -15,7 +15,7 @@ unset key
 set table $contours
 set contour base
 unset surface
-set cntrparam levels discrete 2, 5, 10, 20, 40
+set cntrparam levels discrete 2, 5, 10, 20
 splot ARG1 . "/contours.txt" using 1:2:3 with lines
 unset table
 unset contour
