@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "integrals.h"
 #include "options.h"
 #include "sde/expressions.h"
 #include "solve/ensemble.h"
@@ -13,6 +14,7 @@ namespace sde {
 // Fills options.expect, and options.controls with their means. `initial` is where the paths start, `end`
 // where they end. Throws Error(Status::usage) that begins with "/expect/0" or "/control/0".
 void parse_expectations(const SimulateOptions& options, const SdeExpressions& equation,
-                        const InitialStates& initial, double start, double end, EnsembleOptions& into);
+                        const PathIntegrals& integrals, const InitialStates& initial, double start,
+                        double end, EnsembleOptions& into);
 
 }  // namespace sde

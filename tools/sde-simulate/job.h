@@ -6,6 +6,7 @@
 
 #include "cli/tool.h"
 #include "config/sde_document.h"
+#include "integrals.h"
 #include "io/shard.h"
 #include "options.h"
 #include "sde/expressions.h"
@@ -27,6 +28,7 @@ struct Job {
   SdeExpressions equation;  // as the document has it
   SdeExpressions solved;    // in the method's calculus
   SdeExpressions stepped;   // what steps are taken of: that, or its Lamperti transform
+  PathIntegrals integrals;  // the last states of these equations
   std::optional<StateTransform> transform;
   std::optional<KnownLaw> known;  // then the last expectations are (x - E x)^2 of every state
   MethodChoice choice;
@@ -38,6 +40,16 @@ struct Job {
   bool fixed_steps = false;   // dt or their number was given
 
   const SdeDocument& document() const { return found.sde; }
+  // The equation solved, without the states that are integrals over the path.
+  SdeExpressions observed() const {
+    SdeExpressions sde = solved;
+    const std::size_t n = solved.dimension() - integrals.size();
+    sde.states.resize(n);
+    sde.drift.erase(sde.drift.begin() + static_cast<std::ptrdiff_t>(n), sde.drift.end());
+    sde.diffusion.resize(n);
+    sde.domains.resize(n);
+    return sde;
+  }
   // The states that results speak of: all, or all but the parameters that paths draw.
   std::size_t shown() const { return solved.dimension() - ensemble.hidden; }
   std::vector<std::string> shown_states() const {

@@ -216,8 +216,9 @@ void check_target(const cli::Context& context, const Job& job) {
 
 // Everything but expectations. Shards are merged without where their paths start.
 Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equation,
-            const std::optional<InitialStates>& initial) {
+            const PathIntegrals& integrals, const std::optional<InitialStates>& initial) {
   Job job;
+  job.integrals = integrals;
   job.found = std::move(found);
   job.equation = std::move(equation);
   SimulateOptions& options = job.options;
@@ -265,7 +266,7 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   if (job.schedule.adaptive && !job.store && !draw && !context.sharded() && context.merge().files.empty())
     grid = make_grid(grid.start(), grid.end(), {grid.end()});
   EnsembleOptions& ensemble = job.ensemble;
-  if (!options.output.parameters) ensemble.hidden = job.solved.drawn;
+  ensemble.hidden = (options.output.parameters ? 0 : job.solved.drawn) + integrals.size();
   ensemble.method = job.choice.method;
   ensemble.adaptive = job.schedule.adaptive;
   ensemble.tuning.theta = options.solver.theta;
@@ -325,7 +326,8 @@ void complete(cli::Context& context, Job& job, const std::optional<InitialStates
   config::locate(context.config(), "", [&] {
     job.known = law_at_end(job);
     if (initial)
-      parse_expectations(job.options, job.solved, *initial, grid.start(), grid.end(), job.ensemble);
+      parse_expectations(job.options, job.solved, job.integrals, *initial, grid.start(), grid.end(),
+                         job.ensemble);
   });
   if (job.known) add_squares(job);
   job.ensemble.lanes = choose_lanes(grid, job.equation.dimension(), job.ensemble, job.trajectories,
@@ -349,22 +351,35 @@ int run(cli::Context& context) {
   }
   SimulateOptions given;
   config::read_options(context.config(), given);
+  const PathIntegrals integrals = config::locate(context.config(), "", [&] { return PathIntegrals(given); });
+  if (integrals.size() > 0 && given.solver.transform != "none")
+    context.config().error("/solver/transform",
+                           "integrals over the path are not carried over; leave out one of the two");
+  const TimeDocument span = found.sde.time.value_or(TimeDocument{});
+  const auto extend = [&](config::FoundSde& document, SdeExpressions& of) {
+    config::locate(context.config(), "", [&] {
+      integrals.extend(document.sde, of, given.time.start.value_or(span.start),
+                       given.time.end.value_or(span.end));
+    });
+  };
   if (!given.sweep.empty()) {
     const SweepGrid grid = config::locate(context.config(), "", [&] { return sweep_grid(given, found.sde); });
-    return run_sweep(context, found, grid, [&](config::FoundSde here, const InitialStates& starts, Job& job) {
-      SdeExpressions there = parse_model(here);
-      job = prepare(context, std::move(here), std::move(there), starts);
+    const auto make_job = [&](config::FoundSde here, SdeExpressions there, const InitialStates& starts,
+                              Job& job) {
+      job = prepare(context, std::move(here), std::move(there), integrals, starts);
       // Nothing but what the end comes to.
       job.store = job.trajectories = false;
       job.ensemble.statistics = {};
       job.ensemble.statistics.moments = false;
       complete(context, job, starts);
-    });
+    };
+    return run_sweep(context, found, grid, extend, make_job);
   }
+  extend(found, equation);
   const bool whole = context.merge().files.empty();
   std::optional<InitialStates> initial;
   if (whole) initial = read_initial(context, found, found.sde);
-  Job job = prepare(context, std::move(found), std::move(equation), initial);
+  Job job = prepare(context, std::move(found), std::move(equation), integrals, initial);
   complete(context, job, initial);
   const TimeGrid& grid = job.schedule.grid;
   const auto threads = static_cast<unsigned>(context.threads());

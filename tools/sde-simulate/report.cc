@@ -136,7 +136,7 @@ std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job) {
                     : fmt::format("{}, {}", to_string(equation.noise_kind), to_string(equation.calculus))}};
   if (job.solved.calculus != equation.calculus)
     rows.emplace_back("converted", fmt::format("to {} for {}", to_string(job.solved.calculus), method.name));
-  const LawRecognition law = recognise_law(equation);
+  const LawRecognition law = recognise_law(job.observed());
   rows.emplace_back("law", law.known() ? law.describe(equation.states) : "not known: " + law.reason);
   for (const std::string& remark : feller_remarks(job)) rows.emplace_back("Feller", remark);
   if (job.transform) rows.emplace_back("transform", "Lamperti: the noise of the steps is additive");
@@ -195,7 +195,7 @@ void Report::open() {
   writer_->equation("noise", to_string(equation_.noise_kind));
   writer_->equation("calculus", to_string(equation_.calculus));
   writer_->equation("method", job_.choice.method->name);
-  const LawRecognition law = recognise_law(equation_);
+  const LawRecognition law = recognise_law(job_.observed());
   writer_->equation("law", law.known() ? law.describe(equation_.states) : "not known");
 }
 
@@ -428,7 +428,7 @@ int Report::finish(const EnsembleResult& result, double seconds) {
       .set("/method", job_.choice.method->name)
       .set("/method_reason", job_.choice.reason);
   summary.set("/precision", options_.solver.precision);
-  const LawRecognition law = recognise_law(equation_);
+  const LawRecognition law = recognise_law(job_.observed());
   if (law.known())
     summary.set("/law", law.describe(equation_.states));
   else

@@ -53,18 +53,21 @@ LawRecognition unabsorbed(const SdeExpressions& sde) {
 }  // namespace
 
 std::optional<KnownLaw> law_at_end(const Job& job) {
-  LawRecognition law = recognise_law(job.solved);
+  const SdeExpressions sde = job.observed();
+  LawRecognition law = recognise_law(sde);
   const bool absorbs = !law.known();
-  if (absorbs) law = unabsorbed(job.solved);
+  if (absorbs) law = unabsorbed(sde);
   for (const StateDocument& state : job.document().states)
     if (state.initial.kind == InitialLaw::Kind::data) return {};
   if (!law.known() || job.options.paths < 2) return {};
   for (const Event& event : job.ensemble.events)
     if (event.stop) return {};  // it is that of paths that go on
+  SdeDocument document = job.document();
+  document.drawn.resize(sde.drawn);
   KnownLaw known{law.describe(job.solved.states) + (absorbs ? ", not absorbed" : ""), {}};
   try {
-    known.end = propagate(job.solved, law, job.schedule.grid.start(), job.schedule.grid.end(),
-                          InitialStates(job.document()).moments(job.options.paths));
+    known.end = propagate(sde, law, job.schedule.grid.start(), job.schedule.grid.end(),
+                          InitialStates(document).moments(job.options.paths));
   } catch (const Error&) {
     if (job.choice.method->family == MethodFamily::exact) throw;
     return {};

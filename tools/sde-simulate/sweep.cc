@@ -122,7 +122,7 @@ SweepGrid sweep_grid(const SimulateOptions& options, const SdeDocument& document
 }
 
 int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepGrid& grid,
-              const MakeJob& make_job) {
+              const Extend& extend, const MakeJob& make_job) {
   const auto started = std::chrono::steady_clock::now();
   const std::size_t points = grid.points();
   std::vector<SweepPoint> done;
@@ -137,9 +137,11 @@ int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepG
       where += fmt::format("{}{} = {:g}", p > 0 ? ", " : "", grid.names[p], at[p]);
     }
     try {
+      SdeExpressions equation = parse_model(here);
+      extend(here, equation);
       const InitialStates initial = read_initial(context, here, here.sde);
       Job job;
-      make_job(std::move(here), initial, job);
+      make_job(std::move(here), std::move(equation), initial, job);
       if (k == 0) {
         refuse(context, job.options);
         if (context.output().given() && !context.dry_run())

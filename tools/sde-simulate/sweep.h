@@ -23,11 +23,13 @@ struct SweepGrid {
 // no parameter of the document that is a number.
 SweepGrid sweep_grid(const SimulateOptions& options, const SdeDocument& document);
 
+// Adds to a document and its equation what expectations need.
+using Extend = std::function<void(config::FoundSde&, SdeExpressions&)>;
 // Makes a job at the parameters of a document, in its place.
-using MakeJob = std::function<void(config::FoundSde, const InitialStates&, Job&)>;
+using MakeJob = std::function<void(config::FoundSde, SdeExpressions, const InitialStates&, Job&)>;
 
 // Runs all points, with the same random numbers at each, and reports. Returns the exit status.
 int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepGrid& grid,
-              const MakeJob& make_job);
+              const Extend& extend, const MakeJob& make_job);
 
 }  // namespace sde
