@@ -84,6 +84,10 @@ got = json.load(open("ode.json"))["final"]["x"]["mean"]
 assert abs(got - x) < 1e-8, (got, x)
 '
   sde-simulate driven.json -N 200 --dt 0.01 --save 41 --seed 5 -o paths.h5
+  python '
+import h5py
+assert b"u.csv" in [row[0] for row in h5py.File("paths.h5")["provenance/inputs"][()]]
+'
   sde-fit driven.json paths.h5 --json >fit.json
   python '
 import json

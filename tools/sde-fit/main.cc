@@ -261,6 +261,7 @@ int run(cli::Context& context) {
   FitConfig options;
   config::FoundSde found = config::find_sde(context.config(), "/sde");
   context.read(options);
+  for (const InputDocument& one : found.sde.inputs) context.add_input(io::Input(one.data));
   const SdeExpressions equation = config::locate(found.document, found.pointer, [&] {
     found.sde = estimable(found.sde, {}, options.fit.fix);
     return parse_document(found.sde);

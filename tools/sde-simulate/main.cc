@@ -338,6 +338,7 @@ int run(cli::Context& context) {
   if (const config::ShardSet& set = context.merge(); !set.files.empty() && set.kind != "ensemble")
     fail(Status::bad_data, "{}: holds {}, not an ensemble", set.files.front().path, set.kind);
   config::FoundSde found = config::find_sde(context.config(), "/sde");
+  for (const InputDocument& input : found.sde.inputs) context.add_input(io::Input(input.data));
   SdeExpressions equation = parse_model(found);
   if (context.values().has("print-sde")) {
     const std::string form = context.values().text("print-sde");
