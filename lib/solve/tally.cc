@@ -103,8 +103,10 @@ Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
       out.undefined[k] +=
           !is_lost(block.status[p]) && !std::isfinite(block.functionals[k * block.stride + block.offset + p]);
   }
-  for (std::size_t q = 0; q < counts.sketches.size(); ++q)
+  for (std::size_t q = 0; q < counts.sketches.size(); ++q) {
+    if (q + 1 < counts.sketches.size()) counts.sketches[q + 1].prefetch();
     counts.sketches[q].add(at(q / D, q % D), block.paths);
+  }
   for (std::size_t q = 0; q < counts.histograms.size(); ++q)
     counts.histograms[q].add(at(q / D, q % D), block.paths);
   for (std::size_t k = 0; k < counts.events.size(); ++k) {

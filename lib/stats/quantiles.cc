@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "stats/kernels.h"
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::size_t kHalf =
     QuantileSketch::kLinear + std::size_t{QuantileSketch::kPerOctave} * QuantileSketch::kOctaves;
+constexpr std::uint64_t kMostPending = std::numeric_limits<std::uint32_t>::max();
 
 // Distance from the centre, in scales, at which bin b of one side begins.
 double edge(std::size_t b) {
@@ -69,38 +71,68 @@ void QuantileSketch::add(double value) {
 }
 
 void QuantileSketch::add(const double* values, std::size_t n) {
-  constexpr std::size_t kBatch = 64;
+  constexpr std::size_t kBatch = 128;
   constexpr int kPlaceBits = std::countr_zero(static_cast<unsigned>(kPerOctave));
+  static_assert(kNear % (2 * kPage) == 0 && kHalf % kPage == 0);
   const BinRule rule{centre_, inverse_scale_, kLinear, kHalf, kPlaceBits};
   const std::size_t whole = n / kWays * kWays;
   std::uint64_t bins[kBatch];
   double least = count_ == 0 ? std::numeric_limits<double>::infinity() : least_;
   double greatest = count_ == 0 ? -std::numeric_limits<double>::infinity() : greatest_;
-  std::uint64_t* page_of[2 * kHalf / kPage];
-  for (std::size_t p = 0; p < pages_.size(); ++p) page_of[p] = pages_[p].empty() ? nullptr : pages_[p].data();
-  std::uint64_t counted = 0;
+  if (near_.empty()) near_.resize(kNear);
+  std::uint32_t* const near = near_.data();
+  std::uint64_t elsewhere = 0;
   for (std::size_t start = 0; start < whole; start += kBatch) {
     const std::size_t m = std::min(kBatch, whole - start);
     find_bins(rule, values + start, m, bins, least, greatest);
+    if (pending_ + m > kMostPending) settle();
+    std::uint64_t far = 0;
     for (std::size_t i = 0; i < m; ++i) {
-      const std::uint64_t bin = bins[i];
-      if (bin == 2 * kHalf) [[unlikely]]
+      const std::uint64_t place = bins[i] - kFirstNear;
+      if (place < kNear) [[likely]] {
+        ++near[place];
         continue;
-      std::uint64_t*& page = page_of[bin / kPage];
-      if (!page) [[unlikely]] {
-        pages_[bin / kPage].resize(kPage);
-        page = pages_[bin / kPage].data();
       }
-      ++page[bin % kPage];
-      ++counted;
+      ++far;
+      if (bins[i] == 2 * kHalf) continue;  // not finite
+      std::vector<std::uint64_t>& page = pages_[bins[i] / kPage];
+      if (page.empty()) page.resize(kPage);
+      ++page[bins[i] % kPage];
+      ++elsewhere;
     }
+    pending_ += m - far;
+    count_ += m - far;
   }
-  count_ += counted;
+  count_ += elsewhere;
   if (count_ > 0) {
     least_ = least;
     greatest_ = greatest;
   }
   for (std::size_t i = whole; i < n; ++i) add(values[i]);
+}
+
+void QuantileSketch::prefetch() const {
+  constexpr std::size_t kLine = 64 / sizeof(std::uint32_t);
+  for (std::size_t i = 0; i < near_.size(); i += kLine) __builtin_prefetch(near_.data() + i, 1);
+}
+
+void QuantileSketch::settle() {
+  for (std::size_t i = 0; i < near_.size(); ++i) {
+    if (near_[i] == 0) continue;
+    std::vector<std::uint64_t>& page = pages_[(kFirstNear + i) / kPage];
+    if (page.empty()) page.resize(kPage);
+    page[(kFirstNear + i) % kPage] += std::exchange(near_[i], 0);
+  }
+  pending_ = 0;
+}
+
+bool QuantileSketch::has_page(std::size_t page) const {
+  return !pages_[page].empty() || page * kPage - kFirstNear < near_.size();
+}
+
+std::uint64_t QuantileSketch::counted_in(std::size_t page, std::size_t i) const {
+  const std::size_t place = page * kPage + i - kFirstNear;
+  return (pages_[page].empty() ? 0 : pages_[page][i]) + (place < near_.size() ? near_[place] : 0);
 }
 
 void QuantileSketch::merge(const QuantileSketch& other) {
@@ -118,13 +150,19 @@ void QuantileSketch::merge(const QuantileSketch& other) {
     if (pages_[p].empty()) pages_[p].resize(kPage);
     for (std::size_t i = 0; i < kPage; ++i) pages_[p][i] += other.pages_[p][i];
   }
+  if (other.pending_ == 0) return;
+  if (pending_ + other.pending_ > kMostPending) settle();
+  if (near_.empty()) near_.resize(kNear);
+  for (std::size_t i = 0; i < kNear; ++i) near_[i] += other.near_[i];
+  pending_ += other.pending_;
 }
 
 QuantileSketch::Place QuantileSketch::place_of(std::uint64_t rank) const {
   std::uint64_t before = 0;
   for (std::size_t page = 0; page < pages_.size(); ++page) {
-    for (std::size_t i = 0; i < pages_[page].size(); ++i) {
-      const std::uint64_t here = pages_[page][i];
+    if (!has_page(page)) continue;
+    for (std::size_t i = 0; i < kPage; ++i) {
+      const std::uint64_t here = counted_in(page, i);
       if (rank < before + here) {
         // Inside the bin values are taken as evenly spread.
         const double within = (static_cast<double>(rank - before) + 0.5) / static_cast<double>(here);
@@ -168,10 +206,10 @@ void store_sketches(const std::vector<QuantileSketch>& sketches, NamedArrays& in
     for (double value : {s.centre_, s.scale_, s.least_, s.greatest_}) places.push_back(value);
     const std::size_t before = bins.size();
     for (std::size_t page = 0; page < s.pages_.size(); ++page)
-      for (std::size_t i = 0; i < s.pages_[page].size(); ++i)
-        if (s.pages_[page][i] > 0) {
+      for (std::size_t i = 0; s.has_page(page) && i < QuantileSketch::kPage; ++i)
+        if (const std::uint64_t here = s.counted_in(page, i); here > 0) {
           bins.push_back(page * QuantileSketch::kPage + i);
-          counts.push_back(s.pages_[page][i]);
+          counts.push_back(here);
         }
     occupied.push_back(bins.size() - before);
   }

@@ -24,6 +24,8 @@ class QuantileSketch {
 
   void add(double value);  // values that are not finite are not counted
   void add(const double* values, std::size_t n);
+  // Asks for the counters, which an add soon will want, to be brought near.
+  void prefetch() const;
   // The other sketch must have the same centre and scale.
   void merge(const QuantileSketch& other);
 
@@ -46,6 +48,8 @@ class QuantileSketch {
 
  private:
   std::size_t bin_of(double value) const;
+  bool has_page(std::size_t page) const;
+  std::uint64_t counted_in(std::size_t page, std::size_t i) const;  // the i-th bin of the page
   double lower_edge(std::size_t bin) const;
   struct Place {
     double value, width;  // of the bin that it is in
@@ -58,6 +62,14 @@ class QuantileSketch {
   // Pages of bins, allocated when first counted in: most quantities touch few octaves.
   static constexpr std::size_t kPage = kPerOctave;
   std::vector<std::vector<std::uint64_t>> pages_;
+
+  // Values within four scales of the centre are counted here first, in half the memory and without looking
+  // for a page; `pending_` of them, which is less than 2^32.
+  static constexpr std::size_t kNear = 2 * (kLinear + 2 * std::size_t{kPerOctave});
+  static constexpr std::size_t kFirstNear = kLinear + std::size_t{kPerOctave} * kOctaves - kNear / 2;
+  void settle();  // moves them to their pages
+  std::vector<std::uint32_t> near_;
+  std::uint64_t pending_ = 0;
 };
 
 // To and from named arrays. restore throws Error(Status::bad_data) for arrays that are not those of
