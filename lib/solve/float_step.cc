@@ -5,8 +5,8 @@
 #include <map>
 
 #include "base/error.h"
+#include "expr/factor.h"
 #include "expr/node.h"
-#include "expr/program.h"
 #include "random/stream.h"
 #include "solve/kernels.h"
 
@@ -55,7 +55,7 @@ class FloatStepper final : public Stepper {
     std::vector<Expr> outputs;
     for (const Expr& e : step.next) outputs.push_back(expr::substitute(e, drawn));
     for (std::size_t i = 0; i < memory_; ++i) outputs.push_back(expr::substitute((*step.memory)[i], drawn));
-    next_ = expr::Program(outputs, lanes, uniforms);
+    next_ = expr::compile_factored(outputs, lanes, uniforms);
   }
 
   std::size_t dimension() const override { return dimension_; }

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "expr/program.h"
+#include "expr/factor.h"
 
 namespace sde {
 namespace {
@@ -55,7 +55,7 @@ class SymbolicStepper final : public Stepper {
     (per_lane ? lanes : uniforms).insert((per_lane ? lanes : uniforms).end(), {"t", kStep});
     std::vector<Expr> outputs = step.next, dense_outputs;
     if (step.memory) outputs.insert(outputs.end(), step.memory->begin(), step.memory->end());
-    next_ = expr::Program(outputs, lanes, uniforms);
+    next_ = expr::compile_factored(outputs, lanes, uniforms);
     for (const std::vector<Expr>& power : step.dense)
       dense_outputs.insert(dense_outputs.end(), power.begin(), power.end());
     dense_degree_ = step.dense.size();
