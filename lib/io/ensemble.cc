@@ -1,5 +1,6 @@
 #include "io/ensemble.h"
 
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -119,6 +120,8 @@ struct EnsembleWriter::Impl {
         hdf5->write_rows("/trajectories/value", b.first, std::span<const double>(b.value));
         hdf5->write_rows("/path_id", b.first, std::span<const std::uint64_t>(b.path_id));
         hdf5->write_rows("/status", b.first, std::span<const std::uint8_t>(b.status));
+        const std::scoped_lock lock(spare_mutex);
+        spare.push_back(std::move(item->block));
       }
     } catch (...) {
       queue.fail(std::current_exception());
@@ -194,6 +197,8 @@ struct EnsembleWriter::Impl {
   bool hdf5_has_time = false, has_equation = false;
   Coverage coverage;
   BoundedQueue<Item> queue;
+  std::mutex spare_mutex;
+  std::vector<EnsembleBlock> spare;  // no more than were in use at once
   std::thread thread;
 };
 
@@ -224,6 +229,16 @@ void EnsembleWriter::write(EnsembleBlock block) {
     item.block = std::move(block);
   }
   impl_->queue.push(std::move(item));
+}
+
+EnsembleBlock EnsembleWriter::spare() {
+  const std::scoped_lock lock(impl_->spare_mutex);
+  if (impl_->spare.empty()) return {};
+  EnsembleBlock block = std::move(impl_->spare.back());
+  impl_->spare.pop_back();
+  block.path_id.clear();
+  block.status.clear();
+  return block;
 }
 
 void EnsembleWriter::statistic(const std::string& name, std::vector<double> values,

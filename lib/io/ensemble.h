@@ -56,6 +56,9 @@ class EnsembleWriter {
 
   // A row written twice or never is a bug, found by finish().
   void write(EnsembleBlock block);
+  // A block to fill, without ids and status: one that has been written, for the sake of its memory, or a new
+  // one.
+  EnsembleBlock spare();
   // /statistics/<name>, [time][dim] or [time] where it has one value a time or [time][dim][k] (quantiles);
   // CSV holds only trajectories and does not take statistics unless there are no trajectories: then time,
   // <state>_<name>, ....

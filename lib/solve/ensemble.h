@@ -68,6 +68,8 @@ struct PathBlock {
   double at(std::size_t path, std::size_t save, std::size_t state) const {
     return values[(save * dimension + state) * stride + path];
   }
+  // To [path][save][state], as files have it.
+  void turn(double* rows) const;
 };
 
 // Paths whose increments depend on those of others; standard errors of means take account of it.

@@ -88,6 +88,23 @@ std::size_t choose_lanes(const TimeGrid& grid, std::size_t dimension, const Ense
   return lanes;
 }
 
+void PathBlock::turn(double* rows) const {
+  // Squares of a cache line either way: each line is read once, and eight rows are written side by side.
+  constexpr std::size_t kSquare = 8;
+  const std::size_t width = saves * dimension;
+  for (std::size_t p0 = 0; p0 < paths; p0 += kSquare) {
+    const std::size_t count = std::min(kSquare, paths - p0);
+    double* const to = rows + p0 * width;
+    for (std::size_t r = 0; r < width; ++r) {
+      const double* const from = values + r * stride + p0;
+      if (count == kSquare)
+        for (std::size_t p = 0; p < kSquare; ++p) to[p * width + r] = from[p];
+      else
+        for (std::size_t p = 0; p < count; ++p) to[p * width + r] = from[p];
+    }
+  }
+}
+
 double estimate_memory(const TimeGrid& grid, const SdeExpressions& sde, const EnsembleOptions& options,
                        bool trajectories, unsigned threads) {
   const std::size_t lanes =

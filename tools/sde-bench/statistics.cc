@@ -223,12 +223,10 @@ Run writing(const BenchOptions& asked) {
                       layout.columns = {"x"};
                       io::EnsembleWriter writer(file, io::OutputForm::hdf5, layout, io::make_provenance());
                       (void)simulate(e, initial, grid, options, [&](const PathBlock& block) {
-                        io::EnsembleBlock out;
+                        io::EnsembleBlock out = writer.spare();
                         out.first = block.first_id;
                         out.value.resize(block.paths * block.saves);
-                        for (std::size_t p = 0; p < block.paths; ++p)
-                          for (std::size_t s = 0; s < block.saves; ++s)
-                            out.value[p * block.saves + s] = block.at(p, s, 0);
+                        block.turn(out.value.data());
                         writer.write(std::move(out));
                       });
                       writer.finish();

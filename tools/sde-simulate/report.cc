@@ -149,23 +149,21 @@ std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job) {
   return rows;
 }
 
-io::EnsembleBlock to_rows(const PathBlock& block, std::uint64_t first_path) {
-  const std::size_t width = block.saves * block.dimension;
-  io::EnsembleBlock out;
+io::EnsembleBlock to_rows(const PathBlock& block, std::uint64_t first_path, io::EnsembleBlock out) {
   out.first = block.first_id - first_path;
-  for (std::size_t p = 0; p < block.paths; ++p) out.path_id.push_back(block.first_id + p);
-  out.value.resize(block.paths * width);
-  // The layout turns here, once: lanes side by side in memory become paths one after the other in the file.
-  // In squares that stay in the cache whatever their strides are.
-  constexpr std::size_t kSquare = 16;
-  for (std::size_t r = 0; r < width; r += kSquare)
-    for (std::size_t p0 = 0; p0 < block.paths; p0 += kSquare)
-      for (std::size_t p = p0; p < std::min(p0 + kSquare, block.paths); ++p)
-        for (std::size_t row = r; row < std::min(r + kSquare, width); ++row)
-          out.value[p * width + row] = block.values[row * block.stride + p];
-  for (std::size_t p = 0; p < block.paths; ++p)
-    out.status.push_back(static_cast<std::uint8_t>(block.status[p]));
+  out.path_id.resize(block.paths);
+  out.status.resize(block.paths);
+  for (std::size_t p = 0; p < block.paths; ++p) {
+    out.path_id[p] = block.first_id + p;
+    out.status[p] = static_cast<std::uint8_t>(block.status[p]);
+  }
+  out.value.resize(block.paths * block.saves * block.dimension);
+  block.turn(out.value.data());
   return out;
+}
+
+io::EnsembleBlock Report::spare() {
+  return job_.trajectories ? writer_->spare() : io::EnsembleBlock{};
 }
 
 Report::Report(cli::Context& context, const Job& job)

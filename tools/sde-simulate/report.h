@@ -28,7 +28,7 @@ std::string equation_text(const SdeExpressions& equation, const std::string& cal
 std::string document_text(const SdeDocument& document);
 
 // A block as rows of the file; row 0 is that of path `first_path`.
-io::EnsembleBlock to_rows(const PathBlock& block, std::uint64_t first_path);
+io::EnsembleBlock to_rows(const PathBlock& block, std::uint64_t first_path, io::EnsembleBlock out = {});
 
 class Report {
  public:
@@ -40,6 +40,7 @@ class Report {
   bool wants_paths() const;                  // for the file or for the picture
   bool wants(const PathBlock& block) const;  // these ones
   void add(io::EnsembleBlock block);         // from any thread
+  io::EnsembleBlock spare();  // for to_rows: one that has been written, or a new one
   // What was counted, for --merge; before finish().
   void keep_shard(const Tally& tally);
   int finish(const EnsembleResult& result, double seconds);

@@ -46,7 +46,7 @@ int run_ensemble(cli::Context& context, Job& job, const InitialStates& initial) 
         if (report.wants(block)) checkpoint.spool().append(to_rows(block, job.shard.first));
       };
     else
-      sink = [&](const PathBlock& block) { report.add(to_rows(block, job.shard.first)); };
+      sink = [&](const PathBlock& block) { report.add(to_rows(block, job.shard.first, report.spare())); };
     if (checkpoint.active()) checkpoint.spool();  // before threads need it
   }
   const auto run_to_end = [&] {
