@@ -40,7 +40,7 @@ class Report {
   bool wants_paths() const;                  // for the file or for the picture
   bool wants(const PathBlock& block) const;  // these ones
   void add(io::EnsembleBlock block);         // from any thread
-  io::EnsembleBlock spare();  // for to_rows: one that has been written, or a new one
+  io::EnsembleBlock spare();                 // for to_rows: one that has been written, or a new one
   // What was counted, for --merge; before finish().
   void keep_shard(const Tally& tally);
   int finish(const EnsembleResult& result, double seconds);
