@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "fit/estimators.h"
+#include "fit/inference.h"
 
 namespace sde {
 
@@ -37,6 +38,7 @@ void check_options(const FitOptions& options) {
   if (std::find(names.begin(), names.end(), options.optimizer) == names.end())
     fail(Status::usage, "/optimizer: unknown optimiser \"{}\"{}", options.optimizer,
          suggestion(options.optimizer, names));
+  check_inference(options);
 }
 
 void check_data(const Observations& data, const TransitionDensity& density, const SdeExpressions& sde) {

@@ -13,8 +13,9 @@
 #include "fit/estimable.h"
 #include "fit/estimators.h"
 #include "fit/likelihood.h"
-#include "fit/optimize.h"
-#include "fit/parameters.h"
+#include "fit/objective.h"
+#include "fit/posterior.h"
+#include "fit/prior.h"
 #include "fit/step_bias.h"
 #include "fit/uncertainty.h"
 
@@ -26,45 +27,6 @@ using Eigen::VectorXd;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr int kRescueStarts = 8;  // that `starts` 0 falls back on
-
-// The log-likelihood with its sign turned, in the optimiser's coordinates.
-SmoothFunction objective(const LogLikelihood& likelihood, const ParameterSpace& space) {
-  return [&](const VectorXd& y, int order, FunctionValue& result) {
-    LikelihoodValue value;
-    likelihood.evaluate(space.natural(y), order, value);
-    result.value = -value.value;
-    if (order < 1) return;
-    const VectorXd slope = space.slope(y);
-    result.gradient = -value.gradient.cwiseProduct(slope);
-    if (order < 2) return;
-    result.hessian = -(slope.asDiagonal() * value.hessian * slope.asDiagonal());
-    for (Index i = 0; i < y.size(); ++i)
-      if (space.free()[static_cast<std::size_t>(i)].logarithmic) result.hessian(i, i) += result.gradient[i];
-  };
-}
-
-MinimizeResult minimize_from(const std::string& optimizer, bool smooth, const SmoothFunction& f,
-                             const VectorXd& start, const Box& box, const MinimizeOptions& limits) {
-  // Without a Hessian: by gradients, or by values alone where that is asked for.
-  if (!smooth)
-    return minimize_nlopt(optimizer == "auto" || optimizer == "newton" ? "lbfgs" : optimizer, f, start, box,
-                          limits);
-  if (optimizer == "auto" || optimizer == "newton") return minimize_newton(f, start, box, limits);
-  const MinimizeResult first = minimize_nlopt(optimizer, f, start, box, limits);
-  MinimizeResult last = minimize_newton(f, first.y, box, limits);
-  last.evaluations += first.evaluations;
-  return last;
-}
-
-// Whether a coordinate ended where the range of its logarithm does, the likelihood still rising.
-bool ran_away(const MinimizeResult& end, const ParameterSpace& space) {
-  const std::vector<bool> held = held_at_bounds(end.y, end.at.gradient, space.box());
-  for (std::size_t i = 0; i < held.size(); ++i) {
-    const auto at = static_cast<Index>(i);
-    if (held[i] && !space.bound_is_given(i, end.y[at] <= space.box().lower[at])) return true;
-  }
-  return false;
-}
 
 struct Prepared {
   SdeExpressions sde;
@@ -79,6 +41,7 @@ Prepared prepare(const SdeDocument& document, const Observations& data, const Fi
   p.sde = converted(parse_document(document), Calculus::ito);
   p.density = make_density(p.sde, options.density, simulation_of(options));
   p.space.emplace(p.sde, p.density, options, p.ignored);
+  check_expressions(options, *p.space, p.sde.parameters);
   check_data(data, p.density, p.sde);
   if (data.transitions() <= p.space->size())
     fail(Status::bad_data, "{} transition{} cannot determine {} parameters; fix some or bring more data",
@@ -86,21 +49,53 @@ Prepared prepare(const SdeDocument& document, const Observations& data, const Fi
   return p;
 }
 
+// A constraint that the search could not meet, as a clause; empty where all are met.
+std::string unmet(const FitProblem& problem, const ConstrainedResult& end) {
+  FunctionValue gap;
+  for (const CurvedConstraint& constraint : problem.constraints()) {
+    constraint.gap(end.y, 1, gap);
+    const double off = constraint.equality ? std::fabs(gap.value) : -gap.value;
+    const double size = gap.gradient.cwiseAbs().maxCoeff() * std::max(1.0, end.y.cwiseAbs().maxCoeff());
+    if (!(off <= 1e-6 * size))
+      return fmt::format("the constraint {} is not met (off by {:.3g}); start from values that obey it",
+                         constraint.text, off);
+  }
+  return {};
+}
+
+// What the constraints came to, and how many parameters they leave.
+void note_constraints(const FitProblem& problem, const ConstrainedResult& end, FitResult& result) {
+  FunctionValue gap;
+  for (std::size_t j = 0; j < problem.constraints().size(); ++j) {
+    const CurvedConstraint& constraint = problem.constraints()[j];
+    constraint.gap(end.y, 0, gap);
+    result.inference.constraints.push_back(
+        {constraint.text, gap.value, bool(end.active[j]), end.multipliers[j]});
+    if (constraint.equality) {
+      --result.inference.k;
+    } else if (end.active[j]) {
+      result.warnings.push_back(fmt::format(
+          "the optimum lies on the constraint {}; standard errors are those along it, as if it were known to "
+          "hold with equality",
+          constraint.text));
+    }
+  }
+}
+
 // Maximises the likelihood over the free parameters and fills in all of `result` that follows from it; its
 // density, data, sde and columns are there already. `explain` throws where the start has no finite
 // likelihood.
-void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
+void maximise(const LogLikelihood& of_data, const ParameterSpace& space,
               const std::vector<std::string>& parameters_of, const FitOptions& options, const Hooks& hooks,
               const std::function<void()>& explain, FitResult& result) {
-  const SmoothFunction f = objective(likelihood, space);
-  MinimizeOptions limits;
-  limits.tolerance = options.tolerance;
-  limits.max_iterations = options.max_iterations;
-  limits.stop = hooks.stop;
-  std::optional<MinimizeResult> best;
+  const LogPosterior with_prior(of_data, space, options.inference.priors);
+  const LogLikelihood& likelihood =
+      options.inference.priors.empty() ? of_data : static_cast<const LogLikelihood&>(with_prior);
+  const FitProblem problem(likelihood, space, parameters_of, options, hooks.stop);
+  std::optional<ConstrainedResult> best;
   bool settled = false;  // best has converged
   const auto run = [&](const std::string& optimizer, const VectorXd& from) {
-    const MinimizeResult end = minimize_from(optimizer, likelihood.smooth(), f, from, space.box(), limits);
+    const ConstrainedResult end = problem.minimize(optimizer, from);
     result.iterations += end.iterations;
     result.evaluations += end.evaluations;
     const bool finite = std::isfinite(end.at.value);
@@ -113,8 +108,11 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
     result.starts.push_back(record);
     // A point that is higher by more than the rounding of the sum wins, else one that converged.
     const double rounding = best ? 1e-10 * std::max(1.0, std::fabs(best->at.value)) : 0;
-    if (finite && (!best || end.at.value < best->at.value - rounding ||
-                   (converged && !settled && end.at.value < best->at.value + rounding))) {
+    // One that obeys the constraints wins over one that does not, however high that is.
+    const bool preferred = !problem.constraints().empty() && best && converged != settled;
+    if (finite && (preferred ? converged
+                             : !best || end.at.value < best->at.value - rounding ||
+                                   (converged && !settled && end.at.value < best->at.value + rounding))) {
       best = end;
       settled = converged;
     }
@@ -125,7 +123,8 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
     if (options.starts == 0 && i == 0 && !settled) starts = kRescueStarts;
     hooks.report(static_cast<std::uint64_t>(i + 1), static_cast<std::uint64_t>(starts));
   }
-  if (best && !settled && options.optimizer == "auto" && likelihood.smooth() && !hooks.stopped())
+  if (best && !settled && options.optimizer == "auto" && likelihood.smooth() && !hooks.stopped() &&
+      problem.constraints().empty())
     run("lbfgs", best->y);
   if (!best) {
     if (hooks.stopped()) fail(Status::interrupted, "stopped before the first start was finished");
@@ -149,6 +148,8 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
           options.max_iterations, best->decrement);
       break;
     case MinimizeResult::End::stalled:
+      result.end = unmet(problem, *best);
+      if (!result.end.empty()) break;
       result.end = fmt::format(
           "no further step raises the likelihood, yet the Newton decrement is {:.1e}; try more starts",
           best->decrement);
@@ -158,7 +159,7 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
       break;
   }
 
-  const std::vector<bool> held = held_at_bounds(y, best->at.gradient, space.box());
+  const std::vector<bool> held = held_at_bounds(y, best->slope, space.box());
   for (std::size_t i = 0; i < parameters_of.size(); ++i)
     *result.sde.find_parameter(parameters_of[i]) = parameters[i];
   for (std::size_t i = 0; i < space.size(); ++i) {
@@ -180,13 +181,39 @@ void maximise(const LogLikelihood& likelihood, const ParameterSpace& space,
           fmt::format("the likelihood keeps rising as {} goes to {}", p.name, low ? "0" : "infinity");
     }
   }
-  result.loglik = -best->at.value;
-  const double k = static_cast<double>(space.size()), n = static_cast<double>(result.transitions);
-  result.aic = 2 * k - 2 * result.loglik;
+  InferenceResult& more = result.inference;
+  more.posterior_mode = !options.inference.priors.empty();
+  more.log_prior = with_prior.log_prior(parameters);
+  result.loglik = -best->at.value - more.log_prior;
+  more.k = static_cast<int>(space.size());
+  note_constraints(problem, *best, result);
+  const double k = more.k, n = static_cast<double>(result.transitions);
+  // Of a maximum of the likelihood alone.
+  const double likelihood_part = more.posterior_mode ? kNaN : -2 * result.loglik;
+  result.aic = 2 * k + likelihood_part;
   result.aicc = n > k + 1 ? result.aic + 2 * k * (k + 1) / (n - k - 1) : kNaN;
-  result.bic = k * std::log(n) - 2 * result.loglik;
-  add_uncertainty(likelihood, space, y, held, normal_quantile(0.5 + 0.5 * options.confidence), result);
-  if (options.describe) add_diagnostics(likelihood, parameters, options.keep_terms, result);
+  result.bic = k * std::log(n) + likelihood_part;
+  const double quantile = normal_quantile(0.5 + 0.5 * options.confidence);
+  add_uncertainty(problem, *best, held, quantile, result);
+  if (options.describe) {
+    add_diagnostics(likelihood, parameters, options.keep_terms, result);
+    add_report(problem, parameters, options, quantile, result);
+    if (options.inference.intervals == "profile" && !hooks.stopped()) {
+      if (result.converged) {
+        add_profiles(problem, *best, options, result);
+      } else {
+        result.warnings.emplace_back("the fit has not converged: the intervals are those of standard errors");
+      }
+    }
+  }
+  result.interrupted = hooks.stopped();
+}
+
+// For fits inside a fit.
+Hooks quiet(const Hooks& hooks) {
+  Hooks result;
+  result.stop = hooks.stop;
+  return result;
 }
 
 void emit_warnings(const Hooks& hooks, const FitResult& result) {
@@ -213,6 +240,7 @@ PreparedFilter prepare(const SdeDocument& document, const SeriesTable& data, con
   p.model = make_state_space(p.document, observation);
   p.description = describe_filter(p.model, options.density);
   p.space.emplace(p.model.sde, p.description, options, p.ignored);
+  check_expressions(options, *p.space, p.model.sde.parameters);
   if (p.model.columns != data.columns())
     fail(Status::bug, "fit: the data have not the columns of the observation");
   for (std::size_t c = 0; c < data.columns().size(); ++c) {
@@ -296,21 +324,20 @@ FitResult fit(const SdeDocument& given, const Observations& data, const FitOptio
   for (const std::string& name : prepared.sde.parameters)
     parameters.push_back(*result.sde.find_parameter(name));
   const auto refit = [&](const LogLikelihood& other) -> std::vector<double> {
-    MinimizeOptions limits;
-    limits.tolerance = options.tolerance;
-    limits.max_iterations = options.max_iterations;
-    limits.stop = hooks.stop;
-    VectorXd from = space.start();
-    for (Index i = 0; i < from.size(); ++i) {
-      const FreeParameter& p = space.free()[static_cast<std::size_t>(i)];
-      from[i] = p.logarithmic ? std::log(std::fabs(parameters[p.index])) : parameters[p.index];
-    }
-    const MinimizeResult end = minimize_newton(objective(other, space), from, space.box(), limits);
+    const FitProblem elsewhere(other, space, prepared.sde.parameters, options, hooks.stop);
+    const ConstrainedResult end = elsewhere.minimize("newton", elsewhere.coordinates(parameters));
     if (end.end != MinimizeResult::End::converged || ran_away(end, space)) return {};
     return space.natural(end.y);
   };
-  if (options.describe && !hooks.stopped())
+  // Priors hold the estimates back, constraints bind them: how far they would move is another question.
+  if (options.describe && !hooks.stopped() && options.inference.priors.empty() &&
+      options.inference.constraints.empty())
     add_step_bias(prepared.sde, prepared.density, data, space, parameters, refit, result);
+  if (options.describe)
+    add_tests(
+        options, space, prepared.sde.parameters,
+        [&](const SdeDocument& other, const FitOptions& its) { return fit(other, data, its, quiet(hooks)); },
+        result);
   emit_warnings(hooks, result);
   return result;
 }
@@ -351,6 +378,11 @@ FitResult fit(const SdeDocument& given, const SeriesTable& data, const FitOption
   maximise(
       *likelihood, space, prepared.model.sde.parameters, options, hooks,
       [&] { explain_filter(*likelihood, prepared.model, space.natural(space.start())); }, result);
+  if (options.describe)
+    add_tests(
+        options, space, prepared.model.sde.parameters,
+        [&](const SdeDocument& other, const FitOptions& its) { return fit(other, data, its, quiet(hooks)); },
+        result);
   std::vector<double> parameters;
   for (const auto& [name, value] : result.sde.parameters) parameters.push_back(value);
   result.state_names = prepared.model.sde.states;
@@ -385,6 +417,62 @@ FitPlan plan_fit(const SdeDocument& given, const SeriesTable& data, const FitOpt
       make_filter(prepared.model, plan.density, data, simulation_of(options), prepared.space->indices())
           ->operations(2);
   return plan;
+}
+
+namespace {
+
+// What both kinds of data share, from the estimates on.
+Posterior sample(const LogLikelihood& of_data, const ParameterSpace& space,
+                 const std::vector<std::string>& names, const FitResult& fitted, const FitOptions& options,
+                 const Hooks& hooks) {
+  const auto& priors = options.inference.priors;
+  std::vector<Support> supports;
+  for (std::size_t i = 0; i < space.size(); ++i) {
+    const FreeParameter& p = space.free()[i];
+    const auto prior = priors.find(p.name);
+    if (prior == priors.end() && !fitted.estimates[i].identified)
+      fail(Status::usage, "/posterior: the data do not determine {}; give it a prior, or fix it", p.name);
+    Support support{p.lower, p.upper};
+    if (prior != priors.end()) {
+      const auto [low, high] = prior_support(prior->second);
+      support = {std::max(support.low, low), std::min(support.high, high)};
+    }
+    supports.push_back(support);
+  }
+  const LogPosterior density(of_data, space, priors);
+  const FitProblem problem(density, space, names, options, hooks.stop);
+  for (const CurvedConstraint& constraint : problem.constraints())
+    if (constraint.equality)
+      fail(Status::usage,
+           "/posterior: the constraint {} leaves no density to sample; write one parameter in terms of the "
+           "others",
+           constraint.text);
+  std::vector<double> parameters;
+  for (const std::string& name : names) parameters.push_back(*fitted.sde.find_parameter(name));
+  return draw_posterior(problem, problem.coordinates(parameters), supports, options, hooks);
+}
+
+}  // namespace
+
+Posterior sample_posterior(const FitResult& fitted, const Observations& data, const FitOptions& options,
+                           const Hooks& hooks) {
+  FitOptions same = options;
+  same.density = fitted.density;
+  const Prepared prepared = prepare(fitted.sde, data, same);
+  const auto likelihood = make_likelihood(prepared.density, data, prepared.space->indices());
+  return sample(*likelihood, *prepared.space, prepared.sde.parameters, fitted, options, hooks);
+}
+
+Posterior sample_posterior(const FitResult& fitted, const SeriesTable& data, const FitOptions& options,
+                           const Hooks& hooks) {
+  FitOptions same = options;
+  same.density = fitted.density;
+  if (same.observation)
+    for (auto& [name, value] : same.observation->parameters) value = *fitted.sde.find_parameter(name);
+  const PreparedFilter prepared = prepare(fitted.sde, data, same);
+  const auto likelihood = make_filter(prepared.model, prepared.description.name, data, simulation_of(options),
+                                      prepared.space->indices());
+  return sample(*likelihood, *prepared.space, prepared.model.sde.parameters, fitted, options, hooks);
 }
 
 }  // namespace sde

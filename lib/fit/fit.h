@@ -10,6 +10,7 @@
 #include "base/hooks.h"
 #include "fit/density.h"
 #include "fit/filter.h"
+#include "fit/inference.h"
 #include "fit/observations.h"
 #include "fit/options.h"
 #include "sde/document.h"
@@ -23,7 +24,7 @@ struct Estimate {
   // of scores), which stays right where the density is not quite the data's (White, Econometrica 50, 1982).
   // Not-a-number where the parameter lies on a bound or the data do not determine it.
   double se = 0, se_robust = 0;
-  double low = 0, high = 0;  // Wald interval, value -+ quantile * se
+  double low = 0, high = 0;  // Wald interval, value -+ quantile * se, or that of the profile likelihood
   bool on_bound = false;
   bool identified = true;
   // How far the value stands from that of a more accurate density, as estimated (step_bias.h); not-a-number
@@ -72,6 +73,7 @@ struct FitResult {
   FitData data;
   std::vector<Estimate> estimates;
   Eigen::MatrixXd covariance;  // [estimate][estimate], NaN where there is no standard error
+  InferenceResult inference;
   FitDiagnostics diagnostics;
   std::vector<FitStart> starts;
   int iterations = 0, evaluations = 0;  // of all starts

@@ -50,21 +50,15 @@ VectorXd trust_region_step(const VectorXd& g, const MatrixXd& h, double radius) 
   return solver.eigenvectors() * step(high);
 }
 
-// g' H^-1 g over the variables not held, over directions of positive curvature; infinite where one is
-// negative and the gradient is not zero along it.
-double newton_decrement(const VectorXd& g, const MatrixXd& h, const std::vector<Index>& loose) {
-  if (loose.empty()) return 0;
-  const auto n = static_cast<Index>(loose.size());
-  VectorXd gl(n), scale(n);
-  MatrixXd hl(n, n);
-  for (Index i = 0; i < n; ++i) {
-    gl[i] = g[loose[static_cast<std::size_t>(i)]];
-    for (Index j = 0; j < n; ++j)
-      hl(i, j) = h(loose[static_cast<std::size_t>(i)], loose[static_cast<std::size_t>(j)]);
-  }
-  for (Index i = 0; i < n; ++i) scale[i] = hl(i, i) > 0 ? 1 / std::sqrt(hl(i, i)) : 1;
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(scale.asDiagonal() * hl * scale.asDiagonal());
-  const VectorXd slope = solver.eigenvectors().transpose() * gl.cwiseProduct(scale);
+}  // namespace
+
+double newton_decrement(const VectorXd& g, const MatrixXd& h) {
+  const Index n = g.size();
+  if (n == 0) return 0;
+  VectorXd scale(n);
+  for (Index i = 0; i < n; ++i) scale[i] = h(i, i) > 0 ? 1 / std::sqrt(h(i, i)) : 1;
+  const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(scale.asDiagonal() * h * scale.asDiagonal());
+  const VectorXd slope = solver.eigenvectors().transpose() * g.cwiseProduct(scale);
   double sum = 0;
   for (Index i = 0; i < n; ++i) {
     const double curvature = solver.eigenvalues()[i];
@@ -73,8 +67,6 @@ double newton_decrement(const VectorXd& g, const MatrixXd& h, const std::vector<
   }
   return std::sqrt(sum);
 }
-
-}  // namespace
 
 MinimizeResult minimize_newton(const SmoothFunction& f, const VectorXd& start, const Box& box,
                                const MinimizeOptions& options) {
@@ -101,7 +93,18 @@ MinimizeResult minimize_newton(const SmoothFunction& f, const VectorXd& start, c
     std::vector<Index> loose;
     for (Index i = 0; i < n; ++i)
       if (!held[static_cast<std::size_t>(i)]) loose.push_back(i);
-    result.decrement = newton_decrement(result.at.gradient, result.at.hessian, loose);
+    const auto m = static_cast<Index>(loose.size());
+    VectorXd g(m);
+    MatrixXd h(m, m);
+    for (Index i = 0; i < m; ++i) {
+      const Index a = loose[static_cast<std::size_t>(i)];
+      g[i] = result.at.gradient[a] * unit[a];
+      for (Index j = 0; j < m; ++j) {
+        const Index b = loose[static_cast<std::size_t>(j)];
+        h(i, j) = result.at.hessian(a, b) * unit[a] * unit[b];
+      }
+    }
+    result.decrement = newton_decrement(g, h);
     if (result.decrement <= options.tolerance) {
       result.end = MinimizeResult::End::converged;
       return result;
@@ -115,17 +118,6 @@ MinimizeResult minimize_newton(const SmoothFunction& f, const VectorXd& start, c
       return result;
     }
 
-    const auto m = static_cast<Index>(loose.size());
-    VectorXd g(m);
-    MatrixXd h(m, m);
-    for (Index i = 0; i < m; ++i) {
-      const Index a = loose[static_cast<std::size_t>(i)];
-      g[i] = result.at.gradient[a] * unit[a];
-      for (Index j = 0; j < m; ++j) {
-        const Index b = loose[static_cast<std::size_t>(j)];
-        h(i, j) = result.at.hessian(a, b) * unit[a] * unit[b];
-      }
-    }
     for (;;) {
       const VectorXd scaled = trust_region_step(g, h, radius);
       VectorXd step = VectorXd::Zero(n);

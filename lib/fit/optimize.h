@@ -49,6 +49,10 @@ MinimizeResult minimize_newton(const SmoothFunction& f, const Eigen::VectorXd& s
 MinimizeResult minimize_nlopt(const std::string& algorithm, const SmoothFunction& f,
                               const Eigen::VectorXd& start, const Box& box, const MinimizeOptions& options);
 
+// sqrt(g' H^-1 g), the distance to the minimum of the quadratic in standard errors, over directions of
+// positive curvature; beyond all bounds where one is negative and the gradient is not zero along it.
+double newton_decrement(const Eigen::VectorXd& gradient, const Eigen::MatrixXd& hessian);
+
 // Variables that lie on a bound of `box` towards which -gradient points.
 std::vector<bool> held_at_bounds(const Eigen::VectorXd& y, const Eigen::VectorXd& gradient, const Box& box);
 

@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "fit/inference_options.h"
+
 namespace sde {
 
 using Formula = std::variant<double, std::string>;  // a number or an expression
@@ -113,6 +115,7 @@ struct FitOptions {
   // Rows that states are predicted ahead of the data, from every row on; 0: none. With an observation.
   int predict = 0;
   SimulationOptions simulation;
+  InferenceOptions inference;  // its keys stand beside the others
   // Not a key: whether the result tells of data, residuals, states and step bias as well. Without: estimates,
   // their uncertainty and what the likelihood says, for fits whose number is large.
   bool describe = true;
@@ -138,6 +141,7 @@ struct FitOptions {
     v("observation", observation);
     v("predict", predict);
     v("simulation", simulation);
+    inference.visit(v);
   }
 };
 

@@ -35,16 +35,19 @@ void expect_same(const Json& schema, const Json& code, const std::string& where)
 
 // Keys that a program adds to the library's struct are left out.
 template <class T>
-void expect_defaults(const std::string& name, std::initializer_list<const char*> elsewhere = {}) {
+void expect_defaults(const std::string& name, std::initializer_list<const char*> elsewhere = {},
+                     const T& options = T()) {
   Json schema, code;
   schema_defaults(name, schema);
-  write_options(T(), code);
+  write_options(options, code);
   for (const char* key : elsewhere) schema.erase(key);
   expect_same(schema, code, name);
 }
 
 TEST(Agreement, Defaults) {
-  expect_defaults<FitOptions>("fit", {"compare", "bootstrap", "models"});
+  FitOptions fit;
+  fit.inference.posterior.emplace();  // absent, but what it has when given
+  expect_defaults<FitOptions>("fit", {"compare", "bootstrap", "models"}, fit);
   expect_defaults<TrainOptions>("train");
   expect_defaults<SampleOptions>("sample");
   expect_defaults<LikelihoodOptions>("likelihood", {"density", "crps", "crps_steps", "bits_per_dim",
@@ -82,6 +85,7 @@ TEST(Agreement, Names) {
   expect_names("fit", "/density", fitted);
   expect_names("likelihood", "/density", names_of(densities(), true));
   expect_names("fit", "/optimizer", optimizer_names());
+  expect_names("fit", "/intervals", {"wald", "profile"});
   expect_names("fit", "/estimator", estimator_names());
   expect_names("sample", "/sampler", names_of(samplers(), false));
   expect_enum("sample", "/grid", GridType());

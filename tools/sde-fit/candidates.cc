@@ -31,6 +31,7 @@ FitOptions for_parameters(const FitOptions& options, const SdeDocument& sde) {
            std::any_of(options.observation->parameters.begin(), options.observation->parameters.end(),
                        [&](const auto& p) { return p.first == name; });
   };
+  result.inference = {};
   std::erase_if(result.estimate, [&](const std::string& name) { return !known(name); });
   std::erase_if(result.fix, [&](const auto& item) { return !known(item.first); });
   std::erase_if(result.bounds, [&](const auto& item) { return !known(item.first); });

@@ -10,6 +10,7 @@
 #include "config/observations.h"
 #include "config/sde_document.h"
 #include "fit/density.h"
+#include "fit/diagnostics.h"
 #include "fit/estimable.h"
 #include "fit/estimators.h"
 #include "fit/fit.h"
@@ -68,7 +69,11 @@ cli::ToolInfo describe() {
       {"sde-fit @cir rates.csv --compare euler,kessler,exact", "what the choice of the density does"},
       {"sde-fit @ckls rates.csv --models @cir,@vasicek",
        "which model describes the data, by information criteria"},
+      {"sde-fit priors.json rates.csv --sample-posterior 1000 -o draws.csv",
+       "posterior mode, and draws from the posterior law"},
       {"sde-fit @cir rates.csv --bootstrap 200", "bias and intervals from data sets drawn from the fit"},
+      {"sde-fit @cir rates.csv --intervals profile --report '2*kappa*theta/sigma^2' --test kappa=0.5",
+       "profile intervals, a function of the parameters, a likelihood-ratio test"},
       {"sde-fit @cir rates.csv --plot fit.png", "data with one-step predictions, residuals"},
       {"sde-fit @ou noisy.csv --set 'observation={\"noise\": {\"x\": \"eta\"}, \"parameters\": {\"eta\": "
        "0.1}}'",
@@ -92,6 +97,22 @@ cli::ToolInfo describe() {
       .default_text("document");
   o.list("compare", "/compare", "densities to fit by as well, for a table").value_name("LIST");
   o.list("models", "/models", "other models to fit to the same data, for a table").value_name("LIST");
+  o.choice("intervals", "/intervals", {"wald", "profile"},
+           "intervals from standard errors, or from the profile likelihood")
+      .default_text("wald");
+  o.text("report", "/report", "report an expression of the parameters, with its standard error")
+      .value_name("EXPRESSION")
+      .repeatable();
+  o.text("test", "/tests", "test a hypothesis, such as kappa=0.5, by the likelihood ratio")
+      .value_name("EQUATION")
+      .repeatable();
+  o.text("constraint", "/constraints",
+         "keep to a relation between parameters, such as 2*kappa*theta >= sigma^2")
+      .value_name("RELATION")
+      .repeatable();
+  o.integer("sample-posterior", "/posterior/draws",
+            "draw this many times a chain from the posterior law of the parameters")
+      .value_name("N");
   o.integer("bootstrap", "/bootstrap", "data sets to draw from the fit and fit again")
       .value_name("N")
       .default_text("0");
@@ -208,6 +229,7 @@ int estimate(cli::Context& context, const config::FoundSde& found, const FitConf
   for (const std::string& name : options.compare) {
     FitOptions other = options.fit;
     other.density = name;
+    other.inference.posterior.reset();
     Compared one;
     one.density = name;
     const auto begun = std::chrono::steady_clock::now();
@@ -235,24 +257,45 @@ int estimate(cli::Context& context, const config::FoundSde& found, const FitConf
     if (replicas.interrupted) context.check_stopped();
   }
 
+  // From a maximum alone; a failed fit has been told of.
+  Posterior posterior;
+  double sampling = 0;
+  if (options.fit.inference.posterior && result.converged) {
+    context.phase("sampling", "draws");
+    const auto begun = std::chrono::steady_clock::now();
+    posterior = in_place(context.config(), found,
+                         [&] { return sample_posterior(result, data, options.fit, context.hooks()); });
+    if (posterior.interrupted) context.check_stopped();
+    sampling = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  }
+
   config::Summary summary = fit_summary(result, options, seconds);
+  add_inference(result, summary);
   add_comparison(compared, summary);
   if (!models.empty()) add_candidates(models, summary);
   if (options.bootstrap > 0) add_bootstrap(replicas, options.fit.confidence, summary);
+  if (posterior.draws > 0) add_posterior(posterior, options.fit.confidence, sampling, summary);
   const cli::Output& output = context.output();
   if (output.given() && output.form == io::OutputForm::hdf5)
-    write_fit(output.path, result, replicas, summary, context.provenance(), output.options());
+    write_fit(output.path, result, replicas, posterior, summary, context.provenance(), output.options());
   if (output.given() && output.form == io::OutputForm::csv) {
-    if (models.empty())
-      write_estimates(output.path, result, output.options());
-    else
+    if (!models.empty())
       write_candidates(output.path, models, output.options());
+    else if (posterior.draws > 0)
+      write_draws(output.path, posterior, output.options());
+    else
+      write_estimates(output.path, result, output.options());
   }
-  if (!context.plot().empty()) cli::draw(fit_figure(result), context.plot(), output.force);
-  const std::string text = fit_text(result, options, seconds) +
-                           (compared.empty() ? "" : comparison_text(compared)) +
-                           (models.empty() ? "" : candidates_text(models)) +
-                           (options.bootstrap > 0 ? bootstrap_text(replicas, options.fit.confidence) : "");
+  if (!context.plot().empty()) {
+    cli::Figure figure = fit_figure(result);
+    add_panels(result, posterior, normal_quantile(0.5 + 0.5 * options.fit.confidence), figure);
+    cli::draw(figure, context.plot(), output.force);
+  }
+  const std::string text =
+      fit_text(result, options, seconds) + inference_text(result) +
+      (posterior.draws > 0 ? posterior_text(posterior, options.fit.confidence, sampling) : "") +
+      (compared.empty() ? "" : comparison_text(compared)) + (models.empty() ? "" : candidates_text(models)) +
+      (options.bootstrap > 0 ? bootstrap_text(replicas, options.fit.confidence) : "");
   return context.finish(summary, text,
                         result.converged && all_converged(models) ? Status::success : Status::negative);
 }

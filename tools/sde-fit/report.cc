@@ -53,6 +53,7 @@ config::Summary fit_summary(const FitResult& result, const FitConfig& config, do
       .set("/aicc", result.aicc)
       .set("/bic", result.bic);
   summary.set("/transitions", static_cast<std::uint64_t>(result.transitions)).set("/seconds", seconds);
+  summary.set("/intervals", config.fit.inference.intervals);
 
   config::Json sde;
   config::write_sde(result.sde, sde);
@@ -128,7 +129,9 @@ std::string fit_text(const FitResult& result, const FitConfig& config, double se
 
   // Columns as wide as what stands in them.
   std::vector<std::vector<std::string>> rows = {
-      {"", "estimate", "std. error", "robust", fmt::format("{:g} % interval", 100 * config.fit.confidence)}};
+      {"", "estimate", "std. error", "robust",
+       fmt::format("{:g} % {}", 100 * config.fit.confidence,
+                   config.fit.inference.intervals == "profile" ? "profile interval" : "interval")}};
   for (const auto& [name, value] : result.sde.parameters) {
     if (!is_estimated(result, name)) {
       rows.push_back({name, cell(value, 7), "", "", "fixed"});
@@ -136,10 +139,11 @@ std::string fit_text(const FitResult& result, const FitConfig& config, double se
     }
     const Estimate& e = *std::find_if(result.estimates.begin(), result.estimates.end(),
                                       [&, &wanted = name](const Estimate& x) { return x.name == wanted; });
-    const std::string interval = e.on_bound          ? "on its bound"
-                                 : !e.identified     ? "not determined"
-                                 : std::isnan(e.low) ? "-"
-                                                     : fmt::format("[{:.6g}, {:.6g}]", e.low, e.high);
+    const std::string interval = e.on_bound      ? "on its bound"
+                                 : !e.identified ? "not determined"
+                                 : std::isnan(e.low) && std::isnan(e.high)
+                                     ? "-"
+                                     : fmt::format("[{:.6g}, {:.6g}]", e.low, e.high);
     rows.push_back({name, cell(e.value, 7), cell(e.se, 4), cell(e.se_robust, 4), interval});
   }
   std::vector<std::size_t> width(5, 0);
@@ -151,8 +155,15 @@ std::string fit_text(const FitResult& result, const FitConfig& config, double se
 
   const FitDiagnostics& d = result.diagnostics;
   out += fmt::format("\nlog-likelihood {:.4f}", result.loglik);
-  out +=
-      likelihood ? fmt::format(", AIC {:.4f}, BIC {:.4f}\n", result.aic, result.bic) : ", not its maximum\n";
+  if (!likelihood) {
+    out += ", not its maximum\n";
+  } else if (result.inference.posterior_mode) {
+    out +=
+        fmt::format(", log-prior {:.4f}: the estimates are the posterior mode\n", result.inference.log_prior);
+  } else {
+    out += fmt::format(", AIC {:.4f}, AICc {:.4f}, BIC {:.4f} with k = {}\n", result.aic, result.aicc,
+                       result.bic, result.inference.k);
+  }
   if (result.estimator == "gmm")
     out += fmt::format(
         "{} conditions{}\n", result.moments.conditions,
@@ -230,7 +241,7 @@ std::string aligned(const std::vector<std::vector<std::string>>& rows) {
 }
 
 void write_fit(const std::string& path, const FitResult& result, const BootstrapResult& replicas,
-               const config::Summary& summary, const io::Provenance& provenance,
+               const Posterior& posterior, const config::Summary& summary, const io::Provenance& provenance,
                const io::OutputOptions& options) {
   io::Writer w(path, "model", options);
   io::write_provenance(w, provenance);
@@ -279,6 +290,7 @@ void write_fit(const std::string& path, const FitResult& result, const Bootstrap
     }
   }
   if (replicas.replicas > 0) write_bootstrap(replicas, w);
+  if (posterior.draws > 0) write_posterior(posterior, w);
   w.finish();
 }
 
