@@ -1,5 +1,9 @@
 #include "fit/filter_model.h"
 
+#include <algorithm>
+
+#include "expr/curve.h"
+#include "expr/node.h"
 #include "sde/generator.h"
 
 namespace sde {
@@ -31,6 +35,13 @@ FilterModel::FilterModel(const StateSpace& model)
   rows = model.initial_mean;
   for (const Expr& s : model.initial_deviation) rows.push_back(s * s);
   initial = Tape(rows, sde.parameters, {});
+
+  for (const auto& [name, input] : sde.inputs) {
+    const std::vector<double>& times = expr::curve_of(input.node().argument(1).number()).x();
+    breaks.insert(breaks.end(), times.begin(), times.end());
+  }
+  std::sort(breaks.begin(), breaks.end());
+  breaks.erase(std::unique(breaks.begin(), breaks.end()), breaks.end());
 }
 
 }  // namespace sde

@@ -20,6 +20,8 @@ struct FilterModel {
   Tape seen;
   Tape initial;  // mean [d], variance [d]
   std::vector<int> initial_column;
+  // Times at which inputs bend or jump, increasing: no step of an integrator reaches over one.
+  std::vector<double> breaks;
 };
 
 // The values of a FilterModel for one vector of parameters, T = double or Dual<4>.

@@ -47,7 +47,6 @@ class GaussianFilter {
   }
 
   void predict(double from, double to) {
-    const std::size_t d = point_.model().states;
     if (with_cross_) cross = covariance;
     if (rule_ == GaussianRule::exact) {
       point_.move(mean, from);
@@ -65,19 +64,10 @@ class GaussianFilter {
       covariance.add(law_.covariance);
       return;
     }
-    // Runge-Kutta of order 4 on the moments, with steps short for the drift: an error of 1e-9 a step where
-    // the Jacobian times the step is 1/20.
-    point_.move(mean, from);
-    double norm = 0;
-    for (std::size_t i = 0; i < d; ++i) {
-      double row = 0;
-      for (std::size_t j = 0; j < d; ++j) row += std::fabs(value_of(point_.jacobian(i, j)));
-      norm = std::max(norm, row);
-    }
-    const double wanted = std::ceil(20 * norm * (to - from));
-    const int steps = !(wanted < 1e5) ? 100000 : std::max(4, static_cast<int>(wanted));
-    const double h = (to - from) / steps;
-    for (int k = 0; k < steps; ++k) runge_kutta(from + k * h, h);
+    const std::vector<double>& breaks = point_.model().breaks;
+    auto next = std::upper_bound(breaks.begin(), breaks.end(), from);
+    for (; next != breaks.end() && *next < to; from = *next++) integrate(from, *next);
+    integrate(from, to);
   }
 
   // Takes in the row `value` [column] (NaN: missing): the log-density of its values given those before.
@@ -208,6 +198,24 @@ class GaussianFilter {
       for (std::size_t j = 0; j < d; ++j) covariance_rate_(i, j) += flow_(i, j) + flow_(j, i);
   }
 
+  // Over a stretch on which nothing but the states changes the rates abruptly.
+  void integrate(double from, double to) {
+    const std::size_t d = point_.model().states;
+    // Runge-Kutta of order 4 on the moments, with steps short for the drift: an error of 1e-9 a step where
+    // the Jacobian times the step is 1/20.
+    point_.move(mean, from);
+    double norm = 0;
+    for (std::size_t i = 0; i < d; ++i) {
+      double row = 0;
+      for (std::size_t j = 0; j < d; ++j) row += std::fabs(value_of(point_.jacobian(i, j)));
+      norm = std::max(norm, row);
+    }
+    const double wanted = std::ceil(20 * norm * (to - from));
+    const int steps = !(wanted < 1e5) ? 100000 : std::max(4, static_cast<int>(wanted));
+    const double h = (to - from) / steps;
+    for (int k = 0; k < steps; ++k) runge_kutta(from + k * h, h);
+  }
+
   void runge_kutta(double time, double h) {
     static constexpr double kPlace[] = {0, 0.5, 0.5, 1}, kWeight[] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
     start_mean_ = mean;
@@ -217,7 +225,9 @@ class GaussianFilter {
     stage_covariance_ = covariance;
     if (with_cross_) stage_cross_ = cross;
     for (int s = 0; s < 4; ++s) {
-      rates(stage_mean_, stage_covariance_, time + kPlace[s] * h);
+      // At the end of a stretch an input has jumped already: its value there is that before the jump.
+      const double place = s == 3 && !point_.model().breaks.empty() ? 1 - 1e-7 : kPlace[s];
+      rates(stage_mean_, stage_covariance_, time + place * h);
       mean.add(mean_rate_, kWeight[s] * h);
       covariance.add(covariance_rate_, kWeight[s] * h);
       if (with_cross_) {

@@ -33,6 +33,16 @@ Expr parse_at(const std::string& pointer, const Formula& formula, const std::vec
   }
 }
 
+// The same of states, parameters, inputs and t.
+Expr parse_seen(const std::string& pointer, const Formula& formula, const SdeExpressions& sde) {
+  if (const double* number = std::get_if<double>(&formula)) return Expr(*number);
+  try {
+    return parse_of(sde, std::get<std::string>(formula));
+  } catch (const Error& error) {
+    fail(error.status(), "{}: {}", pointer, error.what());
+  }
+}
+
 struct InitialTexts {
   Formula mean, deviation;
 };
@@ -69,10 +79,6 @@ StateSpace make_state_space(const SdeDocument& document, const ObservationModel&
   StateSpace model;
   model.sde = converted(parse_document(document), Calculus::ito);
   const SdeExpressions& sde = model.sde;
-  std::vector<std::string> everything = sde.parameters;
-  everything.insert(everything.end(), sde.states.begin(), sde.states.end());
-  everything.emplace_back("t");
-
   if (observation.map.empty()) {
     for (const std::string& state : sde.states) {
       model.columns.push_back(state);
@@ -81,7 +87,7 @@ StateSpace make_state_space(const SdeDocument& document, const ObservationModel&
   }
   for (const auto& [column, text] : observation.map) {
     model.columns.push_back(column);
-    model.map.push_back(parse_at("/observation/map/" + column, text, everything));
+    model.map.push_back(parse_seen("/observation/map/" + column, text, sde));
     if (!depends_on_any(model.map.back(), sde.states))
       fail(Status::usage, "/observation/map/{}: depends on no state (got \"{}\")", column, text_of(text));
   }
@@ -92,7 +98,7 @@ StateSpace make_state_space(const SdeDocument& document, const ObservationModel&
       fail(Status::usage, "/observation/noise: unknown column \"{}\"{}", column,
            suggestion(column, model.columns));
     Expr& noise = model.noise[static_cast<std::size_t>(place - model.columns.begin())];
-    noise = parse_at("/observation/noise/" + column, text, everything);
+    noise = parse_seen("/observation/noise/" + column, text, sde);
     if (noise.is_number() && !(noise.number() >= 0))
       fail(Status::usage, "/observation/noise/{}: a standard deviation is not negative (got {})", column,
            noise.number());
