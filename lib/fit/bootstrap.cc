@@ -42,6 +42,9 @@ FitOptions refit_options(const FitResult& fitted, const FitOptions& options) {
   result.start_from = "document";
   result.predict = 0;
   result.describe = false;
+  result.inference.report.clear();
+  result.inference.tests.clear();
+  result.inference.posterior.reset();
   return result;
 }
 

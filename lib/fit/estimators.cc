@@ -211,6 +211,14 @@ std::vector<std::string> estimator_names() {
 FitResult fit_by_estimator(const SdeDocument& document, const Observations& data, const FitOptions& options,
                            const Hooks& hooks) {
   check_options(options);
+  const InferenceOptions& inference = options.inference;
+  if (!inference.priors.empty() || !inference.constraints.empty() || !inference.tests.empty() ||
+      !inference.report.empty() || inference.posterior || inference.intervals != "wald")
+    fail(Status::usage,
+         "/estimator: \"{}\" knows no priors, constraints, tests, reports, profiles and posterior draws; "
+         "they are "
+         "for \"likelihood\"",
+         options.estimator);
   FitResult result;
   result.estimator = options.estimator;
   const SdeExpressions start = converted(parse_document(document), Calculus::ito);
