@@ -110,8 +110,10 @@ HWY_INLINE void column_panel(const Product<T>& p, size_t column) {
   if (p.k <= most + most / 4) return rows_of_panel<V, kUnitColumns>(p, column);
   const size_t parts = (p.k + most - 1) / most, size = (p.k + parts - 1) / parts;
   Product<T> part = p;
+  part.scale = nullptr;
   for (size_t from = 0; from < p.k; from += size) {
     part.k = p.k - from < size ? p.k - from : size;
+    if (from + part.k == p.k) part.scale = p.scale;  // the whole sum, and once
     part.a = p.a + from * p.a_col;
     part.b = p.b + from * p.ldb;
     rows_of_panel<V, kUnitColumns>(part, column);

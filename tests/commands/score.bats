@@ -153,7 +153,7 @@ with h5py.File("loglik.h5") as f, h5py.File("paths.h5") as g:
 @test "training with patience continues after SIGKILL as if nothing had happened" {
   sde-sample mixture.json -N 60 -o data.h5
   sed -i 's/"steps": 50/"steps": 30000/' train.json
-  set -- train.json data.h5 --set validation_fraction=0.5 --set patience=3000 --set optimizer.schedule=constant
+  set -- train.json data.h5 --batch 16 --set validation_fraction=0.5 --set patience=3000 --set optimizer.schedule=constant
   score-train "$@" -o whole.h5 --json >whole.json
   json '.stopped_early and .best_step < .steps and .steps < 30000' whole.json
   score-train "$@" -o model.h5 --checkpoint-every 0.05 &

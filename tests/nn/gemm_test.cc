@@ -25,9 +25,27 @@ struct Shape {
 };
 
 // Every tail of rows and of vectors.
-const Shape kShapes[] = {{1, 16, 1},   {2, 16, 3},   {3, 32, 5},    {4, 48, 7},   {5, 64, 0},   {6, 80, 9},
-                         {7, 96, 11},  {8, 112, 2},  {9, 16, 64},   {15, 48, 33}, {16, 64, 16}, {17, 128, 20},
-                         {31, 144, 8}, {64, 96, 64}, {128, 96, 34}, {2, 96, 128}};
+const Shape kShapes[] = {{1, 16, 1},
+                         {2, 16, 3},
+                         {3, 32, 5},
+                         {4, 48, 7},
+                         {5, 64, 0},
+                         {6, 80, 9},
+                         {7, 96, 11},
+                         {8, 112, 2},
+                         {9, 16, 64},
+                         {15, 48, 33},
+                         {16, 64, 16},
+                         {17, 128, 20},
+                         {31, 144, 8},
+                         {64, 96, 64},
+                         {128, 96, 34},
+                         {2, 96, 128},
+                         // Sums longer than a panel of the first-level cache.
+                         {13, 64, 257},
+                         {5, 96, 700},
+                         {2, 32, 500},
+                         {3, 16, 900}};
 
 // The product that the header promises, one fused chain an element.
 AlignedVector<float> reference(const Product<float>& p, const AlignedVector<float>& start) {
