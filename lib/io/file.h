@@ -83,6 +83,9 @@ class AtomicFile {
 
   // Status::io where the device is full or fails, BrokenPipe where a pipe's reader is gone.
   void write(std::string_view bytes);
+  // Tells of bytes that have come to be in the hidden file, by whatever way: from time to time the disk is set
+  // to work on them, so that the sync of commit() finds little left.
+  void wrote(std::size_t bytes);
   // Syncs and renames; for standard output, checks that everything arrived.
   void commit();
 
@@ -94,6 +97,7 @@ class AtomicFile {
   bool owned_ = false;  // the descriptor is ours to close
   bool force_ = false;
   int slot_ = -1;
+  std::size_t waiting_ = 0;  // bytes that the disk may not have begun with
 };
 
 // One complete text output: AtomicFile, write, commit.

@@ -150,6 +150,7 @@ struct Writer::Impl {
     check(H5Dwrite(o.dataset.get(), h5::memory_type(element), in_memory.get(), in_file.get(), H5P_DEFAULT,
                    values),
           path);
+    file.wrote(elements(count) * h5::size_of(element));
   }
 
   void flush() { check(H5Fflush(h5file.get(), H5F_SCOPE_GLOBAL), ""); }

@@ -206,6 +206,15 @@ void AtomicFile::write(std::string_view bytes) {
   write_fully(descriptor_, bytes, name_);
 }
 
+void AtomicFile::wrote(std::size_t bytes) {
+  constexpr std::size_t kAtOnce = std::size_t{8} << 20;
+  waiting_ += bytes;
+  if (waiting_ < kAtOnce || in_place()) return;
+  waiting_ = 0;
+  // A hint: what it cannot do, the sync does.
+  (void)::sync_file_range(descriptor_, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 void AtomicFile::commit() {
   if (descriptor_ < 0) fail(Status::bug, "{}: committed twice", name_);
   if (temporary_.empty()) {
