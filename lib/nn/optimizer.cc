@@ -1,5 +1,7 @@
 #include "nn/optimizer.h"
 
+#include <tbb/parallel_for.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -33,6 +35,13 @@ TrainingState::TrainingState(const Network& network, std::uint64_t seed)
   ema = weights;
 }
 
+void for_slices(std::size_t n, const std::function<void(std::size_t, std::size_t)>& part) {
+  constexpr std::size_t kSlice = 4096;
+  tbb::parallel_for(std::size_t{0}, (n + kSlice - 1) / kSlice, [&](std::size_t k) {
+    part(k * kSlice, std::min(kSlice, n - k * kSlice));
+  });
+}
+
 double optimise(const OptimizerOptions& options, std::uint64_t steps, double ema, const Network& network,
                 const float* gradient, TrainingState& state) {
   const std::size_t n = network.trained_size();
@@ -57,7 +66,10 @@ double optimise(const OptimizerOptions& options, std::uint64_t steps, double ema
   s.ema_rate = static_cast<float>(1 - std::min(ema, count / (9 + count)));
   if (options.type == OptimizerType::adadelta) s.rate = static_cast<float>(rate);
   const auto update = options.type == OptimizerType::adadelta ? adadelta : adam;
-  update(s, n, gradient, state.weights.data(), state.first.data(), state.second.data(), state.ema.data());
+  for_slices(n, [&](std::size_t i, std::size_t size) {
+    update(s, size, gradient + i, state.weights.data() + i, state.first.data() + i, state.second.data() + i,
+           state.ema.data() + i);
+  });
   ++state.step;
   return norm;
 }

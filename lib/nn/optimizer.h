@@ -1,7 +1,9 @@
 // Adam, AdamW and Adadelta with clipping, a schedule and a moving average of the weights.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "base/aligned.h"
 #include "nn/network.h"
@@ -22,6 +24,9 @@ struct TrainingState {
   // Freshly initialised.
   TrainingState(const Network& network, std::uint64_t seed);
 };
+
+// Calls part(first, count) for slices of n numbers, in parallel; slices begin at whole vectors.
+void for_slices(std::size_t n, const std::function<void(std::size_t first, std::size_t count)>& part);
 
 // Kingma & Ba (2015); decoupled decay after Loshchilov & Hutter (2019); Zeiler (2012). One step with the
 // gradient of the loss, whose norm is returned (before clipping). `ema` is the average's weight on its past;

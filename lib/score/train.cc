@@ -222,9 +222,11 @@ double Trainer::step() {
       w.loss[g] += batch.loss(state_.network.weights.data(), used, w.gradients[g].data(), scale, levels);
     }
   });
-  for (std::size_t g = 1; g < w.gradients.size(); ++g) {
-    nn::add_to(w.gradients[g].data(), w.gradients[0].data(), w.gradients[0].size());
-  }
+  nn::for_slices(w.gradients[0].size(), [&](std::size_t first, std::size_t count) {
+    for (std::size_t g = 1; g < w.gradients.size(); ++g) {
+      nn::add_to(w.gradients[g].data() + first, w.gradients[0].data() + first, count);
+    }
+  });
   const double norm = nn::optimise(options_.optimizer, options_.steps, options_.ema, network_,
                                    w.gradients[0].data(), state_.network);
   const double loss = std::accumulate(w.loss.begin(), w.loss.end(), 0.0) * scale;
