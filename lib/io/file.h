@@ -83,8 +83,8 @@ class AtomicFile {
 
   // Status::io where the device is full or fails, BrokenPipe where a pipe's reader is gone.
   void write(std::string_view bytes);
-  // Tells of bytes that have come to be in the hidden file, by whatever way: from time to time the disk is set
-  // to work on them, so that the sync of commit() finds little left.
+  // Tells of bytes that have come to be in the hidden file, by whatever way: from time to time the disk is
+  // set to work on them, so that the sync of commit() finds little left.
   void wrote(std::size_t bytes);
   // Syncs and renames; for standard output, checks that everything arrived.
   void commit();

@@ -37,9 +37,8 @@ TrainingState::TrainingState(const Network& network, std::uint64_t seed)
 
 void for_slices(std::size_t n, const std::function<void(std::size_t, std::size_t)>& part) {
   constexpr std::size_t kSlice = 4096;
-  tbb::parallel_for(std::size_t{0}, (n + kSlice - 1) / kSlice, [&](std::size_t k) {
-    part(k * kSlice, std::min(kSlice, n - k * kSlice));
-  });
+  tbb::parallel_for(std::size_t{0}, (n + kSlice - 1) / kSlice,
+                    [&](std::size_t k) { part(k * kSlice, std::min(kSlice, n - k * kSlice)); });
 }
 
 double optimise(const OptimizerOptions& options, std::uint64_t steps, double ema, const Network& network,
