@@ -8,9 +8,8 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/suggest.h"
+#include "cases.h"
 #include "fit/fit.h"
-#include "simd/target.h"
 #include "solve/exact.h"
 #include "suites.h"
 
@@ -95,14 +94,9 @@ Timed time_fit(cli::Context& context, const Case& one, const Observations& data,
 Outcome fit_suite(cli::Context& context, const BenchOptions& asked) {
   std::vector<std::string> known;
   for (const Case& one : kCases) known.emplace_back(one.name);
-  std::vector<std::string> wanted = context.arguments("CASE");
-  for (const std::string& name : wanted)
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      fail(Status::usage, "unknown case \"{}\"{}", name, suggestion(name, known));
-  if (wanted.empty()) wanted = known;
+  const std::vector<std::string> wanted = wanted_cases(context, known);
   Outcome outcome;
-  outcome.text = fmt::format("{} thread{}, {} instructions\n", context.threads(),
-                             context.threads() == 1 ? "" : "s", current_target());
+  outcome.text = machine_line(context);
   for (const std::string& name : wanted) {
     const Case& one = kCases[std::find(known.begin(), known.end(), name) - known.begin()];
     Run run;

@@ -9,12 +9,11 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/suggest.h"
+#include "cases.h"
 #include "networks.h"
 #include "random/stream.h"
 #include "score/likelihood.h"
 #include "score/network_model.h"
-#include "simd/target.h"
 #include "solve/stepper.h"
 #include "suites.h"
 
@@ -59,15 +58,9 @@ double seconds_of(const ScoreModel& model, const Stepper& stepper) {
 
 Outcome likelihood_suite(cli::Context& context, const BenchOptions& asked) {
   const std::vector<std::string> known = {"loglik_64", "loglik_128", "loglik_256", "loglik_threads"};
-  std::vector<std::string> wanted = context.arguments("CASE");
-  for (const std::string& name : wanted) {
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      fail(Status::usage, "unknown case \"{}\"{}", name, suggestion(name, known));
-  }
-  if (wanted.empty()) wanted = known;
+  const std::vector<std::string> wanted = wanted_cases(context, known);
   Outcome outcome;
-  outcome.text = fmt::format("{} thread{}, {} instructions\n", context.threads(),
-                             context.threads() == 1 ? "" : "s", current_target());
+  outcome.text = machine_line(context);
   for (const std::string& name : wanted) {
     Run run;
     run.case_name = name;

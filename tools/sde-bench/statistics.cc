@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "base/suggest.h"
+#include "cases.h"
 #include "equations.h"
 #include "io/arrays.h"
 #include "io/ensemble.h"
@@ -253,11 +253,7 @@ Run writing(const BenchOptions& asked) {
 
 Outcome statistics(cli::Context& context, const BenchOptions& asked) {
   const std::vector<std::string> known = {"overhead", "merging", "multilevel", "memory", "writing"};
-  std::vector<std::string> wanted = context.arguments("CASE");
-  for (const std::string& name : wanted)
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      fail(Status::usage, "unknown case \"{}\"{}", name, suggestion(name, known));
-  if (wanted.empty()) wanted = known;
+  const std::vector<std::string> wanted = wanted_cases(context, known);
   Outcome outcome;
   for (const std::string& name : wanted) {
     if (context.dry_run()) {

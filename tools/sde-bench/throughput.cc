@@ -3,14 +3,12 @@
 #include <cmath>
 
 #include "base/aligned.h"
-#include "base/error.h"
-#include "base/suggest.h"
 #include "brownian/tree_steps.h"
 #include "by_hand.h"
+#include "cases.h"
 #include "equations.h"
 #include "expr/program.h"
 #include "random/stream.h"
-#include "simd/target.h"
 #include "solve/ensemble.h"
 #include "solve/stepper.h"
 #include "suites.h"
@@ -224,17 +222,12 @@ Run simulation(const Case& c, std::uint64_t repeats, std::uint64_t paths, bool o
 Outcome throughput(cli::Context& context, const BenchOptions& asked) {
   std::vector<std::string> known = {"normals", "normals_f32"};
   for (const Case& c : kCases) known.emplace_back(c.name);
-  std::vector<std::string> wanted = context.arguments("CASE");
-  for (const std::string& name : wanted)
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      fail(Status::usage, "unknown case \"{}\"{}", name, suggestion(name, known));
-  if (wanted.empty()) wanted = known;
+  const std::vector<std::string> wanted = wanted_cases(context, known);
   const std::uint64_t repeats = asked.repeats;
 
   std::optional<Limits> limits;
   Outcome outcome;
-  outcome.text = fmt::format("{} thread{}, {} instructions\n", context.threads(),
-                             context.threads() == 1 ? "" : "s", current_target());
+  outcome.text = machine_line(context);
   for (const std::string& name : wanted) {
     if (context.dry_run()) {
       outcome.runs.push_back({name, "throughput", 0, "1/s", {}, {}, {}, ""});

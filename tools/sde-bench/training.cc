@@ -9,14 +9,13 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/suggest.h"
+#include "cases.h"
 #include "networks.h"
 #include "nn/gemm.h"
 #include "nn/image.h"
 #include "nn/tape.h"
 #include "random/stream.h"
 #include "score/train.h"
-#include "simd/target.h"
 #include "suites.h"
 #include "timing.h"
 
@@ -277,16 +276,11 @@ std::vector<Case> cases(int threads) {
 
 Outcome training(cli::Context& context, const BenchOptions& asked) {
   const std::vector<Case> all = cases(static_cast<int>(context.threads()));
-  std::vector<std::string> known, wanted = context.arguments("CASE");
+  std::vector<std::string> known;
   for (const Case& c : all) known.push_back(c.name);
-  for (const std::string& name : wanted) {
-    if (std::find(known.begin(), known.end(), name) == known.end())
-      fail(Status::usage, "unknown case \"{}\"{}", name, suggestion(name, known));
-  }
-  if (wanted.empty()) wanted = known;
+  const std::vector<std::string> wanted = wanted_cases(context, known);
   Outcome outcome;
-  outcome.text = fmt::format("{} thread{}, {} instructions\n", context.threads(),
-                             context.threads() == 1 ? "" : "s", current_target());
+  outcome.text = machine_line(context);
   for (const std::string& name : wanted) {
     if (context.dry_run()) {
       outcome.runs.push_back({name, "training", 0, "1/s", {}, {}, {}, ""});
