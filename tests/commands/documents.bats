@@ -142,6 +142,9 @@ assert (one["trajectories/value"][0] == both[4321]).all()
   sde-simulate drawn.json -N 5000 --dt 0.01 --seed 7 --save 2 --shard 0/2 -o a.h5
   sde-simulate drawn.json -N 5000 --dt 0.01 --seed 7 --save 2 --shard 1/2 -o b.h5
   sde-simulate --merge a.h5 b.h5 -o merged.h5
+  run -0 sde-simulate drawn.json --print-sde ito
+  assert_line 'k ~ uniform(1, 3), once a path'
+  refute_line --partial 'dk ='
   python '
 import h5py
 a, b = h5py.File("merged.h5"), h5py.File("hidden.h5")

@@ -347,7 +347,7 @@ int run(cli::Context& context) {
         return document_text(lamperti_document(found.sde, equation));
       }));
     else
-      context.write_stdout(equation_text(equation, form));
+      context.write_stdout(equation_text(found.sde, equation, form));
     return 0;
   }
   SimulateOptions given;

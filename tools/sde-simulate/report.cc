@@ -30,10 +30,11 @@ SdeExpressions parse_model(const config::FoundSde& found) {
   return config::locate(found.document, found.pointer, [&] { return parse_document(found.sde); });
 }
 
-std::string equation_text(const SdeExpressions& equation, const std::string& calculus) {
+std::string equation_text(const SdeDocument& document, const SdeExpressions& equation,
+                          const std::string& calculus) {
   const SdeExpressions sde = converted(equation, calculus == "ito" ? Calculus::ito : Calculus::stratonovich);
   std::string text = fmt::format("{}, {} noise\n", to_string(sde.calculus), to_string(sde.noise_kind));
-  for (std::size_t i = 0; i < sde.dimension(); ++i) {
+  for (std::size_t i = 0; i + sde.drawn < sde.dimension(); ++i) {
     text += fmt::format("d{} = ({}) dt", sde.states[i], expr::to_string(sde.drift[i]));
     for (std::size_t k = 0; k < sde.noises.size(); ++k)
       if (!sde.diffusion[i][k].is_zero())
@@ -41,6 +42,8 @@ std::string equation_text(const SdeExpressions& equation, const std::string& cal
                             sde.calculus == Calculus::ito ? "" : "o ", sde.noises[k]);
     text += '\n';
   }
+  for (const DrawnParameter& p : document.drawn)
+    text += fmt::format("{} ~ {}({}, {}), once a path\n", p.name, to_string(p.law), p.first, p.second);
   return text;
 }
 

@@ -21,8 +21,10 @@ InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
 double output_bytes(const Job& job, io::OutputForm form);
 std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job);
 
-// The equation written out in a calculus ("ito" or "stratonovich"), one line a state, for --print-sde.
-std::string equation_text(const SdeExpressions& equation, const std::string& calculus);
+// The equation written out in a calculus ("ito" or "stratonovich"), one line a state and one a parameter that
+// paths draw, for --print-sde.
+std::string equation_text(const SdeDocument& document, const SdeExpressions& equation,
+                          const std::string& calculus);
 
 // As JSON, formatted.
 std::string document_text(const SdeDocument& document);
