@@ -246,7 +246,7 @@ class Run {
       for (std::size_t l = 0; l < levels_.size(); ++l) {
         const Moments& m = levels_[l].report.difference[k];
         e.value += m.mean;
-        e.standard_error += m.variance() / m.count;
+        e.standard_error += variance_[k][l] / m.count;
       }
       e.standard_error = std::sqrt(e.standard_error);
       // |E[P_L] - E[P]| from the last two differences; the claimed order where none was seen.
@@ -257,8 +257,9 @@ class Run {
       // that one which is small by chance does not pass for a small bias.
       e.bias = std::numeric_limits<double>::quiet_NaN();
       for (std::size_t back = 0; back < 3 && back + 1 < levels_.size(); ++back) {
-        const Moments& m = levels_[levels_.size() - 1 - back].report.difference[k];
-        const double size = std::abs(m.mean) + m.stderr_of_mean();
+        const std::size_t l = levels_.size() - 1 - back;
+        const Moments& m = levels_[l].report.difference[k];
+        const double size = std::abs(m.mean) + std::sqrt(variance_[k][l] / m.count);
         e.bias = std::fmax(e.bias, size / std::pow(ratio, static_cast<double>(back)) / (ratio - 1));
       }
     }

@@ -124,7 +124,14 @@ assert "trajectories" not in f and f["statistics/mean"].shape == (3, 1) and f["e
     (.levels | length > 3 and .[0].steps == 1 and .[1].steps == 2 and .[0].paths > 100 * .[3].paths)' out.json
   # The steps asked for are the finest, and the bias is theirs.
   sde-simulate @gbm --expect "$call" --method milstein --target-stderr 0.05 --mlmc --steps 48 --set target.refinement=4 -o out2.json
+  json '.path_steps | type == "number" and . == floor' out2.json
+  run -0 grep -E '"path_steps": [0-9]+,' out2.json
   json '.steps == 48 and ([.multilevel.levels[].steps] == [3, 12, 48])' out2.json
+  # Where fine levels see no difference by chance, what the others show is still told.
+  sde-simulate @gbm --expect 'if(s > 150, 1, 0)' --method euler-maruyama --target-stderr 0.01 --mlmc --json >rare.json
+  json '.expect[] | .bias > 0 and .stderr > 0' rare.json
+  run --separate-stderr -0 sde-simulate @cev --mlmc --target-stderr 1 --expect s
+  assert_regex "$stderr" 'levels see s absorbed at the ends of their steps alone'
   fails_with 2 sde-simulate @gbm --mlmc
   assert_output --partial -- '--target-stderr'
   fails_with 2 sde-simulate @gbm --mlmc --target-stderr 1
