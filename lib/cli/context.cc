@@ -118,8 +118,10 @@ void Context::note(const std::string& sentence) const {
   say(state_.info.name, sentence);
 }
 
-void Context::check_room(double bytes) const {
+void Context::check_room(double bytes, double spooled) const {
   if (!output().given()) return;
+  // A run that is resumed has rows there already.
+  if (checkpoint_every() > 0 && !resume()) bytes += spooled;
   const std::optional<double> room = io::free_bytes(output().path);
   if (!room || bytes <= *room) return;
   fail(Status::cannot_create,

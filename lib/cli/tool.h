@@ -143,8 +143,9 @@ class Context {
   void phase(const std::string& what, const std::string& unit);
   void warn(const std::string& sentence) const;
   void note(const std::string& sentence) const;  // only with -v
-  // Throws Error(cannot_create) where an output of so many bytes does not fit on its disk.
-  void check_room(double bytes) const;
+  // Throws Error(cannot_create) where an output of so many bytes does not fit on its disk; `spooled`, of rows
+  // that wait beside it for the end of a run that leaves checkpoints.
+  void check_room(double bytes, double spooled = 0) const;
   // Throws where a signal has asked to stop; call it after a service returned early. With a remedy ("continue
   // with
   // --resume") the exit status is 75: something was kept that a run can continue from. Without, it is the one

@@ -219,6 +219,15 @@ edit() {
   refute_regex "$stderr" 'last step'
 }
 
+@test "a start outside its domain" {
+  write_ou
+  fails_with 2 sde-simulate ou.json --set 'sde.domain={"x":{"min":0.5,"boundary":"reflect"}}'
+  assert_output --partial 'at /initial/x: must not lie below the domain, which begins at 0.5 (got 0)'
+  fails_with 2 sde-simulate ou.json --set 'sde.domain={"x":{"max":-1}}' --set 'sde.initial.x={"normal":[1,2]}'
+  assert_output --partial 'which ends at -1 (got 1)'
+  sde-simulate ou.json --set 'sde.domain={"x":{"min":0,"boundary":"reflect"}}' -N 10 >/dev/null
+}
+
 @test "no paths, a time span turned round" {
   fails_with 2 sde-simulate ou.json -N 0
   edit '{sde: ., time: {start: 1, end: 0}}'

@@ -16,6 +16,16 @@ run_examples() {
   run -0 bash -euo pipefail commands.sh
 }
 
+# Those that --help shows of a model of the library: -n checks everything and runs nothing.
+@test "sde-simulate --help: its examples are valid" {
+  sde-simulate --help | sed -n '/^Examples:/,$ s/^  \(sde-simulate @[^|]*\).*/\1/p' >commands.txt
+  assert [ "$(wc -l <commands.txt)" -ge 8 ]
+  while read -r command; do
+    echo "$command"
+    run -0 bash -c "$command -n"
+  done <commands.txt
+}
+
 @test "sde-simulate(1): its examples run" { run_examples sde-simulate.1; }
 @test "sde-fit(1): its examples run" { run_examples sde-fit.1; }
 @test "score-train(1): its examples run" { run_examples score-train.1; }

@@ -172,6 +172,10 @@ sys.exit(p.wait(20) % 256)' $signal $long -o paths.h5 --checkpoint-every 100 -f 
   fails_with 73 sde-simulate ou.json -N 1e15 -o paths.h5
   assert_regex "$output" 'paths.h5: would take [0-9.]+ PiB \([0-9]+ bytes\), and its disk has [0-9.]+ [A-Z]iB left \([0-9]+ bytes\)'
   run -0 sde-simulate ou.json -N 1e15 -o paths.h5 --dry-run
+  # Trajectories of a run with checkpoints are on the disk twice.
+  plain=$(sde-simulate ou.json -N 1e15 -o paths.h5 2>&1 | grep -o '([0-9]* bytes), and' | tr -dc 0-9) || true
+  twice=$(sde-simulate ou.json -N 1e15 -o paths.h5 --checkpoint-every 60 2>&1 | grep -o '([0-9]* bytes), and' | tr -dc 0-9) || true
+  assert [ "$twice" -gt $((plain + plain / 10 * 9)) ]
   write_mixture
   for model in mixture.json ou.json; do
     fails_with 73 sde-sample $model -N 1e13 -o samples.h5

@@ -107,6 +107,9 @@ for name in a["statistics"]:
   run --separate-stderr -1 sde-simulate @gbm --method exact --save 1 --expect 's' --target-stderr 1e-3 --max-paths 5000 --json
   jq -e '(.target_reached | not) and .paths == 5000 and .expect.s.stderr > 0.2' <<<"$output"
   assert_regex "$stderr" 'the standard error of s is [0-9.]+ after 5000 paths, above the target of 0.001; --max-paths [0-9.e+]+ would reach it'
+  # One path tells no error, and no target is reached by it.
+  run --separate-stderr -1 sde-simulate @gbm --method exact --save 1 --expect s --target-stderr 1 --max-paths 1
+  assert_regex "$stderr" 'one path of s has no standard error; allow more by --max-paths'
   # Statistics over time are stored, trajectories of a number that is not known are not.
   sde-simulate @gbm --method exact --save 3 --expect s --target-stderr 0.5 -o target.h5
   python '

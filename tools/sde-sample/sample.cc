@@ -44,7 +44,10 @@ SampleSink::SampleSink(cli::Context& context, std::vector<std::string> columns, 
     fail(Status::usage, "--trajectory: trajectories are stored or drawn; give -o FILE or --plot FILE");
   }
   times_ = std::move(grid);
-  if (stores(context)) context.check_room(output_bytes(shard.rows, columns_.size() * (1 + times_.size())));
+  if (stores(context)) {
+    const double bytes = output_bytes(shard.rows, columns_.size() * (1 + times_.size()));
+    context.check_room(bytes, bytes);
+  }
 }
 
 void SampleSink::open() {

@@ -68,8 +68,8 @@ cli::ToolInfo describe() {
       {"sde-simulate @ou -N 10000", "mean and variance of an Ornstein-Uhlenbeck process at its end"},
       {"sde-simulate @heston --dt 0.001 --expect 'max(s-100,0)' -o heston.h5",
        "paths, and a price with its error"},
-      {"sde-simulate @gbm -N 100000 --expect 'max(x-1,0)' --control auto",
-       "the same error from fewer paths, by the exact mean of x"},
+      {"sde-simulate @gbm -N 100000 --expect 'max(s-100,0)' --control auto",
+       "the same error from fewer paths, by the exact mean of s"},
       {"sde-simulate @gbm --expect 'exp(-mu*t)*max(s-100,0)' --target-stderr 0.02 --mlmc",
        "a price to an error, by multilevel Monte Carlo"},
       {"sde-simulate @ou -N 1e6 --shard 3/10 -o part3.h5 --checkpoint-every 600",
@@ -404,7 +404,7 @@ int run(cli::Context& context) {
     return context.print_plan(plan);
   }
   // What compression saves is not known before.
-  context.check_room(job.options.output.compression > 0 ? bytes / 2 : bytes);
+  context.check_room(job.options.output.compression > 0 ? bytes / 2 : bytes, spooled_bytes(job));
   if (job.options.target.multilevel) return run_multilevel(context, job, *initial);
   return whole ? run_ensemble(context, job, *initial) : merge_shards(context, job);
 }

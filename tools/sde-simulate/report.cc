@@ -87,8 +87,21 @@ InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
       }
     }
   }
-  return config::locate(found.document, found.pointer,
-                        [&] { return InitialStates(document, std::move(rows)); });
+  return config::locate(found.document, found.pointer, [&] {
+    InitialStates initial(document, std::move(rows));
+    const std::vector<double> mean = initial.mean();
+    for (std::size_t i = 0; i < document.states.size(); ++i) {
+      const Domain& domain = document.states[i].domain;
+      const std::string place = "/initial/" + document.states[i].name;
+      if (domain.min && mean[i] < *domain.min)
+        fail(Status::usage, "{}: must not lie below the domain, which begins at {:g} (got {:g})", place,
+             *domain.min, mean[i]);
+      if (domain.max && mean[i] > *domain.max)
+        fail(Status::usage, "{}: must not lie above the domain, which ends at {:g} (got {:g})", place,
+             *domain.max, mean[i]);
+    }
+    return initial;
+  });
 }
 
 double output_bytes(const Job& job, io::OutputForm form) {
@@ -112,6 +125,12 @@ double output_bytes(const Job& job, io::OutputForm form) {
   double bytes = 20e3 + numbers * saves * D * 8;
   if (job.trajectories) bytes += paths * (saves * D * (output.precision == "f32" ? 4 : 8) + 9);
   return bytes;
+}
+
+double spooled_bytes(const Job& job) {
+  if (!job.trajectories) return 0;
+  const auto row = static_cast<double>(job.schedule.grid.save.size() * job.shown());
+  return static_cast<double>(job.shard.rows) * (8 * row + 9);
 }
 
 namespace {
@@ -462,8 +481,13 @@ int Report::finish(const EnsembleResult& result, double seconds) {
     bool reached = true;
     for (std::size_t k = 0; k < options_.expect.size(); ++k) {
       const double error = result.expect[k].standard_error, target = *options_.target.stderr_;
-      if (error <= target) continue;
+      if (error <= target && result.paths > 1) continue;
       reached = false;
+      if (result.paths == 1) {
+        context_.warn(fmt::format("one path of {} has no standard error; allow more by --max-paths",
+                                  options_.expect[k]));
+        continue;
+      }
       if (!std::isfinite(error)) continue;
       const double ratio = error / target;
       context_.warn(fmt::format(

@@ -19,6 +19,8 @@ InitialStates read_initial(cli::Context& context, const config::FoundSde& found,
 
 // Of the output's file, roughly.
 double output_bytes(const Job& job, io::OutputForm form);
+// Of the trajectories that wait beside it for the end of a run with checkpoints.
+double spooled_bytes(const Job& job);
 std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job);
 
 // The equation written out in a calculus ("ito" or "stratonovich"), one line a state and one a parameter that
