@@ -11,6 +11,13 @@
 
 namespace sde {
 
+// The greatest or least value that an expression takes on a path, kept in a state without drift or diffusion.
+struct PathExtreme {
+  std::size_t state;
+  expr::Expr of;  // of the states, the parameters and t
+  bool greatest;
+};
+
 struct SdeExpressions {
   Calculus calculus = Calculus::ito;
   std::vector<std::string> states, noises, parameters;
@@ -22,6 +29,7 @@ struct SdeExpressions {
   // kind of noise is that of the others given them.
   std::size_t drawn = 0;
   std::map<std::string, expr::Expr, std::less<>> inputs;  // by name, as lookups at t
+  std::vector<PathExtreme> extremes;                      // followed where steps are watched
   NoiseKind noise_kind = NoiseKind::none;
 
   std::size_t dimension() const { return states.size(); }

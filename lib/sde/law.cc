@@ -124,7 +124,10 @@ class Recogniser {
       std::vector<std::size_t> states;
       for (std::size_t i = 0; i < n; ++i)
         if (root[i] == r) states.push_back(i);
-      if (!states.empty()) result.push_back(std::move(states));
+      // An extreme of the path does not move by itself.
+      const bool followed = std::any_of(sde_.extremes.begin(), sde_.extremes.end(),
+                                        [&](const PathExtreme& e) { return e.state == r; });
+      if (!states.empty() && !followed) result.push_back(std::move(states));
     }
     return result;
   }

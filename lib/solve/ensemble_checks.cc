@@ -8,7 +8,7 @@
 namespace sde {
 namespace {
 
-void require_coupling(const EnsembleOptions& options, const Stepper& stepper) {
+void require_coupling(const EnsembleOptions& options, const Stepper& stepper, const SdeExpressions& sde) {
   const CouplingOptions& coupling = options.coupling;
   if (!coupling.antithetic && coupling.quasi_points == 0) return;
   const char* const what = coupling.antithetic ? "antithetic" : "points";
@@ -32,6 +32,10 @@ void require_coupling(const EnsembleOptions& options, const Stepper& stepper) {
   if (!options.events.empty())
     fail(Status::usage,
          "/events: their standard errors are for independent paths; leave out antithetic and sobol");
+  if (!sde.extremes.empty())
+    fail(Status::usage,
+         "/expect: extremes of the path draw numbers of their own beside the increments; leave out {}",
+         coupling.antithetic ? "antithetic" : "sobol");
 }
 
 }  // namespace
@@ -42,7 +46,7 @@ void require_combination(const EnsembleOptions& options, const Stepper& stepper,
          options.control_means.size());
   if (options.event_bins.size() != options.events.size())
     fail(Status::bug, "{} events with {} histograms", options.events.size(), options.event_bins.size());
-  require_coupling(options, stepper);
+  require_coupling(options, stepper, sde);
   if (options.adaptive) {
     const std::string reason = adaptive_refusal(*options.method, sde.calculus, sde.noise_kind);
     if (!reason.empty()) fail(Status::usage, "/solver/adaptive: {}", reason);
@@ -51,6 +55,8 @@ void require_combination(const EnsembleOptions& options, const Stepper& stepper,
     fail(Status::usage, "/solver/precision: the paths of a tree are f64 (got f32); use a grid, or \"f64\"");
   if (options.adaptive && !options.events.empty())
     fail(Status::usage, "/events: adaptive steps pass over crossings; give dt or steps");
+  if (options.adaptive && !sde.extremes.empty())
+    fail(Status::usage, "/expect: adaptive steps pass over extremes of the path; give dt or steps");
 }
 
 }  // namespace sde

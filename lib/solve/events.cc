@@ -1,5 +1,6 @@
 #include "solve/events.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -12,6 +13,8 @@ namespace {
 
 // Crossings of a smaller probability, exp(-kFarthest), are not drawn.
 constexpr double kFarthest = 40;
+// Random numbers of extremes begin here, past those of any events.
+constexpr std::uint32_t kExtremes = 1u << 31;
 
 }  // namespace
 
@@ -72,14 +75,27 @@ Watch::Watch(const SdeExpressions& sde, const std::vector<Event>& events)
     bound(i, sde.domains[i].min, Event::Direction::down);
     bound(i, sde.domains[i].max, Event::Direction::up);
   }
-  if (targets_.empty()) return;
+  for (const PathExtreme& extreme : sde.extremes) {
+    constexpr double kFar = std::numeric_limits<double>::infinity();
+    Extreme kept{extreme.state, extreme.greatest, -kFar, kFar};
+    for (std::size_t i = 0; i < sde.dimension(); ++i) {
+      const Domain& domain = sde.domains[i];
+      if (domain.boundary != Boundary::reflect && domain.boundary != Boundary::absorb) continue;
+      if (!expr::structurally_equal(extreme.of, expr::Expr::symbol(sde.states[i]))) continue;
+      kept.low = domain.min.value_or(-kFar);
+      kept.high = domain.max.value_or(kFar);
+    }
+    extremes_.push_back(kept);
+    watch(extreme.of);
+  }
+  if (empty()) return;
   std::vector<std::string> uniforms = sde.parameters;
   uniforms.emplace_back("t");
   program_ = expr::Program(outputs, sde.states, uniforms);
 }
 
 void Watch::evaluate(double t, ConstBlock x, StateBlock<double>& into, Scratch& scratch) const {
-  const std::size_t rows = 2 * targets_.size();
+  const std::size_t rows = 2 * (targets_.size() + extremes_.size());
   if (into.rows() != rows || into.lanes() != x.lanes) into.resize(rows, x.lanes);
   scratch.uniforms = parameters_;
   scratch.uniforms.push_back(t);
@@ -96,13 +112,23 @@ bool Watch::stopped(ConstBlock times, std::size_t lane) const {
   return false;
 }
 
-void Watch::begin(double t, ConstBlock x, Scratch& scratch) const {
+void Watch::begin(double t, Block x, Scratch& scratch) const {
   evaluate(t, x, scratch.now, scratch);
+  for (std::size_t k = 0; k < extremes_.size(); ++k) {
+    const double* e = scratch.now.row(2 * (targets_.size() + k));
+    double* most = x.row(extremes_[k].state);
+    for (std::size_t lane = 0; lane < x.lanes; ++lane)
+      most[lane] = extremes_[k].greatest ? std::max(most[lane], e[lane]) : std::min(most[lane], e[lane]);
+  }
 }
 
 void Watch::step(std::uint64_t seed, std::uint64_t first_id, std::uint64_t number, double t, double h,
                  ConstBlock before, Block after, Block times, Scratch& scratch) const {
   const std::size_t dimension = domains_.size(), lanes = after.lanes;
+  scratch.seed = seed;
+  scratch.first_id = first_id;
+  scratch.number = number;
+  scratch.h = h;
   // What stopped before stays, whatever the step made of it.
   scratch.held.assign(lanes, 0);
   if (stops_ || absorbs_)
@@ -111,6 +137,7 @@ void Watch::step(std::uint64_t seed, std::uint64_t first_id, std::uint64_t numbe
       if (scratch.held[lane])
         for (std::size_t i = 0; i < after.rows; ++i) after.row(i)[lane] = before.row(i)[lane];
     }
+  scratch.ended = scratch.held;
   evaluate(t + h, after, scratch.next, scratch);
   for (std::size_t k = 0; k < targets_.size(); ++k) {
     const Target& target = targets_[k];
@@ -148,6 +175,7 @@ void Watch::step(std::uint64_t seed, std::uint64_t first_id, std::uint64_t numbe
         times.row(target.event)[lane] = t + passage;
       } else {
         after.row(target.state)[lane] = target.level;
+        scratch.ended[lane] = 1;
       }
     }
   }
@@ -162,6 +190,7 @@ void Watch::step(std::uint64_t seed, std::uint64_t first_id, std::uint64_t numbe
         first = k;
     }
     if (first == kNone) continue;
+    scratch.ended[lane] = 1;
     const double end = times.row(first)[lane];
     for (std::size_t k = 0; k < events_; ++k)
       if (times.row(k)[lane] > end) times.row(k)[lane] = std::numeric_limits<double>::quiet_NaN();
@@ -174,9 +203,32 @@ void Watch::step(std::uint64_t seed, std::uint64_t first_id, std::uint64_t numbe
   }
 }
 
-void Watch::proceed(double t, ConstBlock after, Scratch& scratch) const {
-  if (reflects_) evaluate(t, after, scratch.next, scratch);
+void Watch::proceed(double t, Block after, Scratch& scratch) const {
+  const bool moved = reflects_ || (!extremes_.empty() && (stops_ || absorbs_));
+  if (moved) evaluate(t, after, scratch.next, scratch);
+  for (std::size_t k = 0; k < extremes_.size(); ++k) follow(k, after, scratch);
   std::swap(scratch.now, scratch.next);
+}
+
+void Watch::follow(std::size_t k, Block after, const Scratch& scratch) const {
+  const std::size_t row = 2 * (targets_.size() + k);
+  const double *e0 = scratch.now.row(row), *v0 = scratch.now.row(row + 1), *e1 = scratch.next.row(row);
+  const double sign = extremes_[k].greatest ? 1 : -1, h = scratch.h;
+  double* extreme = after.row(extremes_[k].state);
+  std::optional<Stream> stream;
+  for (std::size_t lane = 0; lane < after.lanes; ++lane) {
+    if (scratch.held[lane]) continue;
+    const double a = sign * e0[lane], b = sign * e1[lane], m = sign * extreme[lane], v = v0[lane];
+    double found = b;
+    // The bridge exceeds m with probability exp(-2 (m - a)(m - b) / (v h)).
+    if (!scratch.ended[lane] && v > 0 && (b > m || 2 * (m - a) * (m - b) < kFarthest * v * h)) {
+      if (!stream)
+        stream = make_stream(scratch.seed, Purpose::event, kExtremes + static_cast<std::uint32_t>(k));
+      const double u = uniform_pair(*stream, scratch.first_id + lane, scratch.number)[0];
+      found = 0.5 * (a + b + std::sqrt((a - b) * (a - b) - 2 * v * h * std::log(u)));
+    }
+    if (found > m) extreme[lane] = std::clamp(sign * found, extremes_[k].low, extremes_[k].high);
+  }
 }
 
 bool Watch::all_held(ConstBlock x, ConstBlock times) const {

@@ -1,5 +1,5 @@
-// Levels that functions of the state cross, and bounds that absorb: found between the ends of a step too, by
-// the law of the Brownian bridge.
+// Levels that functions of the state cross, bounds that absorb, and extremes of functions of the state: found
+// between the ends of a step too, by the law of the Brownian bridge.
 #pragma once
 
 #include <cstdint>
@@ -39,26 +39,33 @@ std::vector<Event> substituted(std::vector<Event> events, const std::vector<std:
 // passage, which does not depend on the drift. So steps of any length are exact where e has constant
 // coefficients, and the error is that of the frozen diffusion elsewhere. Where v = 0 the crossing lies on the
 // straight line between the ends.
+//
+// The greatest value of the bridge is (e0 + e1 + sqrt((e0 - e1)^2 - 2 v h ln u)) / 2 with u uniform on (0,
+// 1), by the same probability: extremes have the law that crossings have, with numbers of their own. In the
+// step in which its path ends an extreme takes the ends alone; that of a state keeps to bounds that hold it.
 class Watch {
  public:
-  // Bounds of `sde` with Boundary::absorb are watched beside the events.
+  // Bounds of `sde` with Boundary::absorb, and its extremes, are watched beside the events.
   // Throws Error(Status::usage) that begins "/events/<name>" for an expression without a derivative.
   Watch(const SdeExpressions& sde, const std::vector<Event>& events);
 
-  bool empty() const { return targets_.empty(); }
+  bool empty() const { return targets_.empty() && extremes_.empty(); }
   std::size_t events() const { return events_; }
 
   struct Scratch {
-    StateBlock<double> now, next;  // [target: e, v][lane]
-    std::vector<char> held;        // [lane] since before the step
+    StateBlock<double> now, next;   // [target, then extreme: e, v][lane]
+    std::vector<char> held, ended;  // [lane] since before the step, and since then or in it
     std::vector<double> uniforms;
     std::vector<const double*> inputs;
     std::vector<double*> outputs;
     expr::Workspace program;
+    // Of the step that was seen last.
+    std::uint64_t seed = 0, first_id = 0, number = 0;
+    double h = 0;
   };
 
   // Before the first step, and whenever steps are taken up again.
-  void begin(double t, ConstBlock x, Scratch& scratch) const;
+  void begin(double t, Block x, Scratch& scratch) const;
 
   // The step `number` from (t, before) to (t + h, after), after which `after` has not been put back into its
   // domain yet. Writes the times of crossings that are new to `times`, [event][lane], NaN where there was
@@ -66,8 +73,8 @@ class Watch {
   // where they stop. Random numbers are those of (seed, id, number).
   void step(std::uint64_t seed, std::uint64_t first_id, std::uint64_t number, double t, double h,
             ConstBlock before, Block after, Block times, Scratch& scratch) const;
-  // Then, once domains have been applied to `after` at t + h.
-  void proceed(double t, ConstBlock after, Scratch& scratch) const;
+  // Then, once domains have been applied to `after` at t + h: moves the extremes in it.
+  void proceed(double t, Block after, Scratch& scratch) const;
 
   // Whether every path of the block has stopped or was absorbed, so that nothing moves any more.
   bool all_held(ConstBlock x, ConstBlock times) const;
@@ -83,10 +90,18 @@ class Watch {
     std::uint32_t draw;  // component of its random numbers; that of the event where a bound is one too
   };
 
+  struct Extreme {
+    std::size_t state;
+    bool greatest;
+    double low, high;  // that the expression cannot leave, as far as is known
+  };
+
   void evaluate(double t, ConstBlock x, StateBlock<double>& into, Scratch& scratch) const;
+  void follow(std::size_t k, Block after, const Scratch& scratch) const;
   bool stopped(ConstBlock times, std::size_t lane) const;
 
   std::vector<Target> targets_;  // events first
+  std::vector<Extreme> extremes_;
   std::size_t events_ = 0;
   bool stops_ = false, reflects_ = false, absorbs_ = false;
   std::vector<double> parameters_;

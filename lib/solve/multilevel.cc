@@ -53,6 +53,9 @@ class Run {
           family == MethodFamily::exact ? "has no error to remove" : "does not follow increments alone");
     if (count_ == 0)
       fail(Status::usage, "/expect: multilevel Monte Carlo estimates an expectation; give one");
+    if (!sde.extremes.empty())
+      fail(Status::usage,
+           "/expect: multilevel Monte Carlo does not follow extremes of the path; leave out --mlmc");
     if (!(options.target > 0) || !std::isfinite(options.target))
       fail(Status::usage, "/target/stderr: must be > 0 (got {})", options.target);
     std::vector<std::string> uniforms = sde.parameters;

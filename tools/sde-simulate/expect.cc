@@ -33,14 +33,14 @@ std::size_t find_equals(const std::string& text) {
 }  // namespace
 
 void parse_expectations(const SimulateOptions& options, const SdeExpressions& equation,
-                        const PathIntegrals& integrals, const InitialStates& initial, double start,
+                        const PathFunctionals& functionals, const InitialStates& initial, double start,
                         double end, EnsembleOptions& into) {
   std::vector<std::string> uniform = equation.parameters;
   uniform.emplace_back("t");
   const auto known = [&](const std::string& text) { return parse_of(equation, text); };
   const auto constant = [&](const std::string& text) { return expr::parse(text, uniform); };
   const auto functional = [&](std::size_t i) {
-    return parse_at([&](const std::string&) { return integrals.parse(equation, i); }, options.expect[i],
+    return parse_at([&](const std::string&) { return functionals.parse(equation, i); }, options.expect[i],
                     "expect", i);
   };
   for (std::size_t i = 0; i < options.expect.size(); ++i) into.expect.push_back(functional(i));
@@ -56,7 +56,7 @@ void parse_expectations(const SimulateOptions& options, const SdeExpressions& eq
       std::string reason;
       const auto mean = exact_mean(equation, initial.mean(), end - start, reason);
       if (!mean) fail(Status::usage, "/control/{}: no exact mean is known: {}; give EXPR=MEAN", i, reason);
-      for (std::size_t k = 0; k + integrals.size() < equation.dimension(); ++k) {
+      for (std::size_t k = 0; k + functionals.size() < equation.dimension(); ++k) {
         into.controls.push_back(expr::Expr::symbol(equation.states[k]));
         into.control_means.push_back((*mean)[k]);
       }

@@ -6,7 +6,7 @@
 
 #include "cli/tool.h"
 #include "config/sde_document.h"
-#include "integrals.h"
+#include "functionals.h"
 #include "io/shard.h"
 #include "options.h"
 #include "sde/expressions.h"
@@ -25,10 +25,10 @@ struct KnownLaw {
 struct Job {
   config::FoundSde found;
   SimulateOptions options;
-  SdeExpressions equation;  // as the document has it
-  SdeExpressions solved;    // in the method's calculus
-  SdeExpressions stepped;   // what steps are taken of: that, or its Lamperti transform
-  PathIntegrals integrals;  // the last states of these equations
+  SdeExpressions equation;      // as the document has it
+  SdeExpressions solved;        // in the method's calculus
+  SdeExpressions stepped;       // what steps are taken of: that, or its Lamperti transform
+  PathFunctionals functionals;  // the last states of these equations
   std::optional<StateTransform> transform;
   std::optional<KnownLaw> known;  // then the last expectations are (x - E x)^2 of every state
   MethodChoice choice;
@@ -43,7 +43,7 @@ struct Job {
   // The equation solved, without the states that are integrals over the path.
   SdeExpressions observed() const {
     SdeExpressions sde = solved;
-    const std::size_t n = solved.dimension() - integrals.size();
+    const std::size_t n = solved.dimension() - functionals.size();
     sde.states.resize(n);
     sde.drift.erase(sde.drift.begin() + static_cast<std::ptrdiff_t>(n), sde.drift.end());
     sde.diffusion.resize(n);

@@ -216,9 +216,9 @@ void check_target(const cli::Context& context, const Job& job) {
 
 // Everything but expectations. Shards are merged without where their paths start.
 Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equation,
-            const PathIntegrals& integrals, const std::optional<InitialStates>& initial) {
+            const PathFunctionals& functionals, const std::optional<InitialStates>& initial) {
   Job job;
-  job.integrals = integrals;
+  job.functionals = functionals;
   job.found = std::move(found);
   job.equation = std::move(equation);
   SimulateOptions& options = job.options;
@@ -266,7 +266,7 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   if (job.schedule.adaptive && !job.store && !draw && !context.sharded() && context.merge().files.empty())
     grid = make_grid(grid.start(), grid.end(), {grid.end()});
   EnsembleOptions& ensemble = job.ensemble;
-  ensemble.hidden = (options.output.parameters ? 0 : job.solved.drawn) + integrals.size();
+  ensemble.hidden = (options.output.parameters ? 0 : job.solved.drawn) + functionals.size();
   ensemble.method = job.choice.method;
   ensemble.adaptive = job.schedule.adaptive;
   ensemble.tuning.theta = options.solver.theta;
@@ -326,7 +326,7 @@ void complete(cli::Context& context, Job& job, const std::optional<InitialStates
   config::locate(context.config(), "", [&] {
     job.known = law_at_end(job);
     if (initial)
-      parse_expectations(job.options, job.solved, job.integrals, *initial, grid.start(), grid.end(),
+      parse_expectations(job.options, job.solved, job.functionals, *initial, grid.start(), grid.end(),
                          job.ensemble);
   });
   if (job.known) add_squares(job);
@@ -352,22 +352,23 @@ int run(cli::Context& context) {
   }
   SimulateOptions given;
   config::read_options(context.config(), given);
-  const PathIntegrals integrals = config::locate(context.config(), "", [&] { return PathIntegrals(given); });
-  if (integrals.size() > 0 && given.solver.transform != "none")
+  const PathFunctionals functionals =
+      config::locate(context.config(), "", [&] { return PathFunctionals(given); });
+  if (functionals.size() > 0 && given.solver.transform != "none")
     context.config().error("/solver/transform",
-                           "integrals over the path are not carried over; leave out one of the two");
+                           "functionals of the path are not carried over; leave out one of the two");
   const TimeDocument span = found.sde.time.value_or(TimeDocument{});
   const auto extend = [&](config::FoundSde& document, SdeExpressions& of) {
     config::locate(context.config(), "", [&] {
-      integrals.extend(document.sde, of, given.time.start.value_or(span.start),
-                       given.time.end.value_or(span.end));
+      functionals.extend(document.sde, of, given.time.start.value_or(span.start),
+                         given.time.end.value_or(span.end));
     });
   };
   if (!given.sweep.empty()) {
     const SweepGrid grid = config::locate(context.config(), "", [&] { return sweep_grid(given, found.sde); });
     const auto make_job = [&](config::FoundSde here, SdeExpressions there, const InitialStates& starts,
                               Job& job) {
-      job = prepare(context, std::move(here), std::move(there), integrals, starts);
+      job = prepare(context, std::move(here), std::move(there), functionals, starts);
       // Nothing but what the end comes to.
       job.store = job.trajectories = false;
       job.ensemble.statistics = {};
@@ -380,7 +381,7 @@ int run(cli::Context& context) {
   const bool whole = context.merge().files.empty();
   std::optional<InitialStates> initial;
   if (whole) initial = read_initial(context, found, found.sde);
-  Job job = prepare(context, std::move(found), std::move(equation), integrals, initial);
+  Job job = prepare(context, std::move(found), std::move(equation), functionals, initial);
   complete(context, job, initial);
   const TimeGrid& grid = job.schedule.grid;
   const auto threads = static_cast<unsigned>(context.threads());

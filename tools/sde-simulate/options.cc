@@ -129,8 +129,10 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, co
   const std::optional<std::vector<double>> save = save_times(options, start, end);
   const std::vector<double> equal = save ? *save : equispaced(start, end, kSaves);
 
+  // Something is looked at on the way, from step to step.
+  const bool watched = !options.events.empty() || !solved.extremes.empty();
   const bool ode = solved.noise_kind == NoiseKind::none;
-  if (ode && method.adaptive && !solver.adaptive && !solver.dt && !solver.steps && options.events.empty())
+  if (ode && method.adaptive && !solver.adaptive && !solver.dt && !solver.steps && !watched)
     solver.adaptive.emplace();
   if (solver.adaptive) {
     const std::string reason = adaptive_refusal(method, solved.calculus, solved.noise_kind);
@@ -146,8 +148,7 @@ Schedule make_schedule(SimulateOptions& options, const SdeDocument& document, co
   }
   if (!solver.dt && !solver.steps) {
     // The exact law needs no steps between the times asked for, unless something is watched on the way.
-    if (method.family == MethodFamily::exact && options.events.empty())
-      return {make_grid(start, end, equal), false, {}};
+    if (method.family == MethodFamily::exact && !watched) return {make_grid(start, end, equal), false, {}};
     solver.steps = default_steps(save);
   }
   const double dt = solver.dt ? *solver.dt : (end - start) / static_cast<double>(*solver.steps);
