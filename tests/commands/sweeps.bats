@@ -70,6 +70,42 @@ assert all(p["expect"]["x"]["stderr"] <= 0.01 for p in r["sweep"]["points"])
   [ "$(grep -c "<polygon fill = 'rgb" map.svg)" -ge 20 ]
 }
 
+@test "numbers of the solver are swept as parameters are" {
+  sde-simulate ou.json -N 500 --seed 3 --brownian tree --sweep solver.dt=0.1,0.05 --sweep sigma=0.2,0.4 --json >sweep.json
+  sde-simulate ou.json -N 500 --seed 3 --brownian tree --dt 0.05 --param sigma=0.4 --json >one.json
+  sde-simulate ou.json -N 500 --seed 3 --sweep solver.steps=10:40:3:log -o steps.csv -q
+  sde-simulate ou.json -N 500 --seed 3 --steps 40 --json >steps.json
+  sde-simulate ou.json -N 500 --seed 3 --sweep solver.adaptive.rtol=0.1,0.001 -o rtol.h5 -q
+  python '
+import csv, json, h5py
+sweep, one = json.load(open("sweep.json")), json.load(open("one.json"))
+points = sweep["sweep"]["points"]
+assert sweep["sweep"]["grid"] == {"solver.dt": [0.1, 0.05], "sigma": [0.2, 0.4]} and "steps" not in sweep
+assert [p["path_steps"] for p in points] == [5000, 5000, 10000, 10000]
+assert points[3]["final"] == one["final"]
+rows = list(csv.DictReader(open("steps.csv")))
+assert [r["solver.steps"] for r in rows] == ["10", "20", "40"]
+assert float(rows[2]["x_mean"]) == json.load(open("steps.json"))["final"]["x"]["mean"]
+assert h5py.File("rtol.h5")["sweep/grid/solver.adaptive.rtol"][()].tolist() == [0.1, 0.001]
+'
+  fails_with 2 sde-simulate ou.json --sweep solver.dtt=1,2
+  assert_output --partial 'there is no such number of the solver; did you mean "solver.dt"?'
+  fails_with 2 sde-simulate ou.json --sweep solver.steps=1.5,2
+  assert_output --partial 'must be whole numbers from 1 on (got 1.5)'
+  fails_with 2 sde-simulate ou.json --sweep solver.dt=0.1,0
+  assert_output --partial 'must be > 0 (got 0)'
+  fails_with 2 sde-simulate ou.json --sweep solver.dt=0.1,0.2 --sweep solver.steps=1,2
+  assert_output --partial 'takes only one of solver.dt and solver.steps'
+}
+
+@test "a sweep says where its steps are unstable, and what it does not keep" {
+  run --separate-stderr -0 sde-simulate ou.json -N 64 --dt 0.1 --sweep kappa=1,50,100
+  assert_equal "${#stderr_lines[@]}" 1
+  assert_regex "$stderr" 'at kappa = 50: dt = 0.1 is above the stability limit 0.04 .*; and so at 1 more points'
+  fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --stats quantiles
+  assert_output --partial '--stats: of a sweep the end alone is kept'
+}
+
 @test "sweeps refuse what is no grid" {
   fails_with 2 sde-simulate ou.json --sweep kapa=1:3:5
   assert_output --partial 'there is no such parameter; did you mean "kappa"?'

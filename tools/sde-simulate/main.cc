@@ -17,7 +17,6 @@
 #include "solve/adaptive_sde.h"
 #include "solve/convergence.h"
 #include "solve/ensemble.h"
-#include "solve/stability.h"
 #include "sweep.h"
 
 namespace {
@@ -165,9 +164,9 @@ cli::ToolInfo describe() {
   o.assignment("event", "/events",
                "first time at which an expression is 0, or an event as in /events of the configuration")
       .value_name("NAME=EXPR");
-  o.assignment(
-       "sweep", "/sweep",
-       "run at every point of a grid of parameters: FROM:TO:COUNT, FROM:TO:COUNT:log or values with commas")
+  o.assignment("sweep", "/sweep",
+               "run at every point of a grid of parameters, or of numbers such as solver.dt: FROM:TO:COUNT, "
+               "FROM:TO:COUNT:log or values with commas")
       .value_name("NAME=VALUES");
   o.integer("path-id", "", "replay the path of this id alone, with the bits it has among all")
       .value_name("ID");
@@ -216,7 +215,8 @@ void check_target(const cli::Context& context, const Job& job) {
 
 // Everything but expectations. Shards are merged without where their paths start.
 Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equation,
-            const PathFunctionals& functionals, const std::optional<InitialStates>& initial) {
+            const PathFunctionals& functionals, const std::optional<InitialStates>& initial,
+            const SolverNumbers& numbers = {}) {
   Job job;
   job.functionals = functionals;
   job.found = std::move(found);
@@ -224,6 +224,7 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   SimulateOptions& options = job.options;
   job.choice = choose_method(job.equation);
   config::read_options(context.config(), options);
+  for (const auto& [key, value] : numbers) set_solver_number(options.solver, key, value);
   if (options.solver.method != "auto") {
     job.choice = {&find_method(options.solver.method), "asked for"};
   } else if (options.solver.adaptive && options.solver.transform != "lamperti") {
@@ -367,8 +368,8 @@ int run(cli::Context& context) {
   if (!given.sweep.empty()) {
     const SweepGrid grid = config::locate(context.config(), "", [&] { return sweep_grid(given, found.sde); });
     const auto make_job = [&](config::FoundSde here, SdeExpressions there, const InitialStates& starts,
-                              Job& job) {
-      job = prepare(context, std::move(here), std::move(there), functionals, starts);
+                              const SolverNumbers& numbers, Job& job) {
+      job = prepare(context, std::move(here), std::move(there), functionals, starts, numbers);
       // Nothing but what the end comes to.
       job.store = job.trajectories = false;
       job.ensemble.statistics = {};
@@ -385,10 +386,8 @@ int run(cli::Context& context) {
   complete(context, job, initial);
   const TimeGrid& grid = job.schedule.grid;
   const auto threads = static_cast<unsigned>(context.threads());
-  if (!job.schedule.adaptive && whole) {
-    const double dt = grid.segments.front().h;
-    if (const auto limit = stability_limit(job.stepped, *job.choice.method, dt, job.ensemble.tuning))
-      context.warn(stability_warning(*limit, job.choice.method->name, dt));
+  if (whole) {
+    if (const auto warning = instability(job)) context.warn(*warning);
   }
   if (grid.shortened && whole)
     context.warn("dt does not divide the time between save times; the last step before each is shorter");

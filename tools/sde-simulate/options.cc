@@ -70,6 +70,36 @@ bool SimulateOutput::wants(const std::string& statistic) const {
   return std::find(statistics.begin(), statistics.end(), statistic) != statistics.end();
 }
 
+const std::vector<std::string>& solver_numbers() {
+  static const std::vector<std::string> keys = {"dt",    "steps", "adaptive.rtol", "adaptive.atol",
+                                                "theta", "radius"};
+  return keys;
+}
+
+void set_solver_number(SimulateSolver& solver, const std::string& key, double value) {
+  const auto adaptive = [&]() -> SimulateTolerance& {
+    if (!solver.adaptive) solver.adaptive.emplace();
+    return *solver.adaptive;
+  };
+  if (key == "dt") {
+    solver.dt = value;
+    solver.steps.reset();
+  } else if (key == "steps") {
+    solver.steps = static_cast<std::uint64_t>(value);
+    solver.dt.reset();
+  } else if (key == "adaptive.rtol") {
+    adaptive().rtol = value;
+  } else if (key == "adaptive.atol") {
+    adaptive().atol = value;
+  } else if (key == "theta") {
+    solver.theta = value;
+  } else if (key == "radius") {
+    solver.radius = value;
+  } else {
+    fail(Status::bug, "solver.{} is no number", key);
+  }
+}
+
 CouplingOptions coupling_of(const SimulateOptions& options) {
   CouplingOptions coupling;
   coupling.antithetic = options.brownian.antithetic;

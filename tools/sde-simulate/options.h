@@ -77,6 +77,11 @@ struct SimulateSolver {
   }
 };
 
+// Keys of /solver that hold a number, "adaptive.rtol" among them, and a value for one of them; dt and steps
+// take one another's place.
+const std::vector<std::string>& solver_numbers();
+void set_solver_number(SimulateSolver& solver, const std::string& key, double value);
+
 struct SimulateBrownian {
   std::string type = "grid";
   std::optional<double> span, area_step;
@@ -184,7 +189,8 @@ struct SimulateOptions {
   std::vector<std::string> expect;
   std::vector<std::string> control;  // "EXPR=MEAN", or "auto"
   SimulateTarget target;
-  // Values of parameters, in place of the document's: a list, or a text such as "0.5:3:11".
+  // Values of parameters, in place of the document's, and of "solver.dt" and the like: a list, or a text such
+  // as "0.5:3:11".
   std::vector<std::pair<std::string, std::variant<double, std::string, std::vector<double>>>> sweep;
   // By name; a text is an expression that reaches 0.
   std::map<std::string, std::variant<std::string, SimulateEvent>> events;

@@ -13,6 +13,7 @@
 #include "results.h"
 #include "sde/feller.h"
 #include "sde/law.h"
+#include "solve/stability.h"
 
 namespace sde {
 namespace {
@@ -169,6 +170,14 @@ std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job) {
                       fmt::format("{} of {}: {} paths of {}, from id {}", job.shard.index, job.shard.count,
                                   job.shard.rows, job.shard.total, job.shard.first));
   return rows;
+}
+
+std::optional<std::string> instability(const Job& job) {
+  if (job.schedule.adaptive) return {};
+  const double dt = job.schedule.grid.segments.front().h;
+  const auto limit = stability_limit(job.stepped, *job.choice.method, dt, job.ensemble.tuning);
+  if (!limit) return {};
+  return stability_warning(*limit, job.choice.method->name, dt);
 }
 
 io::EnsembleBlock to_rows(const PathBlock& block, std::uint64_t first_path, io::EnsembleBlock out) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ double output_bytes(const Job& job, io::OutputForm form);
 // Of the trajectories that wait beside it for the end of a run with checkpoints.
 double spooled_bytes(const Job& job);
 std::vector<std::pair<std::string, std::string>> describe_plan(const Job& job);
+// A warning where steps of this length let a solution grow that decays.
+std::optional<std::string> instability(const Job& job);
 
 // The equation written out in a calculus ("ito" or "stratonovich"), one line a state and one a parameter that
 // paths draw, for --print-sde.

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <string_view>
 
 #include "base/suggest.h"
 #include "config/locate.h"
@@ -16,6 +18,7 @@ namespace sde {
 namespace {
 
 constexpr std::size_t kMostPoints = 1'000'000;
+constexpr std::string_view kSolver = "solver.";
 
 double number(const std::string& text, const std::string& place) {
   double value = 0;
@@ -70,11 +73,29 @@ void refuse(const cli::Context& context, const SimulateOptions& options) {
         "--param");
   for (const char* name : {"path-id", "resume", "checkpoint-every"})
     if (context.values().has(name)) fail(Status::usage, "--{}: has no place beside --sweep", name);
+  if (context.values().has("stats"))
+    fail(Status::usage, "--stats: of a sweep the end alone is kept; leave it out");
   if (options.sweep.size() > 2 && !context.plot().empty())
     fail(Status::usage, "--plot: draws one swept parameter as a line and two as a map (got {})",
          options.sweep.size());
   if (options.target.multilevel)
     fail(Status::usage, "--mlmc: has no place beside --sweep; use --target-stderr alone");
+}
+
+// A number of the solver by its name in the sweep.
+void require_solver_number(const std::string& name, const std::string& place) {
+  std::vector<std::string> names;
+  for (const std::string& key : solver_numbers()) names.push_back(std::string(kSolver) + key);
+  if (std::find(names.begin(), names.end(), name) == names.end())
+    fail(Status::usage, "{}: there is no such number of the solver{}", place, suggestion(name, names));
+}
+
+void require_solver_values(const std::string& name, const std::vector<double>& values,
+                           const std::string& place) {
+  const bool whole = name == "solver.steps";
+  for (const double x : values)
+    if (!(x > 0) || (whole && (std::floor(x) != x || x > 1e15)))
+      fail(Status::usage, "{}: must be {} (got {:g})", place, whole ? "whole numbers from 1 on" : "> 0", x);
 }
 
 }  // namespace
@@ -92,12 +113,19 @@ std::vector<double> SweepGrid::at(std::size_t point) const {
   return result;
 }
 
+bool SweepGrid::of_solver(std::size_t parameter) const {
+  return names[parameter].starts_with(kSolver);
+}
+
 SweepGrid sweep_grid(const SimulateOptions& options, const SdeDocument& document) {
   SweepGrid grid;
   double points = 1;
   for (const auto& [name, given] : options.sweep) {
     const std::string place = "/sweep/" + name;
-    if (!document.find_parameter(name)) {
+    const bool of_solver = name.starts_with(kSolver);
+    if (of_solver) {
+      require_solver_number(name, place);
+    } else if (!document.find_parameter(name)) {
       std::vector<std::string> names;
       for (const auto& [known, value] : document.parameters) names.push_back(known);
       for (const DrawnParameter& p : document.drawn)
@@ -113,8 +141,12 @@ SweepGrid sweep_grid(const SimulateOptions& options, const SdeDocument& document
     else
       grid.values.push_back(std::get<std::vector<double>>(given));
     if (grid.values.back().empty()) fail(Status::usage, "{}: has no values", place);
+    if (of_solver && name != "solver.theta") require_solver_values(name, grid.values.back(), place);
     points *= static_cast<double>(grid.values.back().size());
   }
+  if (std::count_if(grid.names.begin(), grid.names.end(),
+                    [](const std::string& n) { return n == "solver.dt" || n == "solver.steps"; }) > 1)
+    fail(Status::usage, "/sweep: takes only one of solver.dt and solver.steps");
   if (points > kMostPoints)
     fail(Status::usage, "/sweep: {:.3g} points are too many for one run; use fewer than {}", points,
          kMostPoints);
@@ -126,14 +158,20 @@ int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepG
   const auto started = std::chrono::steady_clock::now();
   const std::size_t points = grid.points();
   std::vector<SweepPoint> done;
+  std::uint64_t unstable = 0;
+  std::string warning;  // of the first such point
   Hooks quiet = context.hooks();
   quiet.progress = {};
   for (std::size_t k = 0; k < points; ++k) {
     config::FoundSde here = found;
     const std::vector<double> at = grid.at(k);
     std::string where;
+    SolverNumbers numbers;
     for (std::size_t p = 0; p < at.size(); ++p) {
-      *here.sde.find_parameter(grid.names[p]) = at[p];
+      if (grid.of_solver(p))
+        numbers.emplace_back(grid.names[p].substr(kSolver.size()), at[p]);
+      else
+        *here.sde.find_parameter(grid.names[p]) = at[p];
       where += fmt::format("{}{} = {:g}", p > 0 ? ", " : "", grid.names[p], at[p]);
     }
     try {
@@ -141,13 +179,15 @@ int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepG
       extend(here, equation);
       const InitialStates initial = read_initial(context, here, here.sde);
       Job job;
-      make_job(std::move(here), std::move(equation), initial, job);
+      make_job(std::move(here), std::move(equation), initial, numbers, job);
       if (k == 0) {
         refuse(context, job.options);
         if (context.output().given() && !context.dry_run())
           io::check_output(context.output().path, context.output().options());
       }
       Ensemble ensemble(job.stepped, initial, job.schedule.grid, job.ensemble);
+      if (const auto sentence = instability(job); sentence && unstable++ == 0)
+        warning = fmt::format("at {}: {}", where, *sentence);
       if (context.dry_run()) {
         config::Plan plan;
         plan.paths = points * job.ensemble.paths;
@@ -171,6 +211,8 @@ int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepG
       done.push_back(sweep_point(job, at, ensemble.result()));
       context.hooks().report(k + 1, points);
       if (k + 1 == points) {
+        if (unstable > 1) warning += fmt::format("; and so at {} more points", unstable - 1);
+        if (unstable > 0) context.warn(warning);
         const double seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
         return report_sweep(context, job, grid, done, seconds);

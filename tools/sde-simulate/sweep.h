@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/sde_document.h"
@@ -10,23 +11,28 @@
 
 namespace sde {
 
-// The points of a grid, the last parameter varying fastest.
+// Numbers of the solver in place of the configuration's, by their keys.
+using SolverNumbers = std::vector<std::pair<std::string, double>>;
+
+// The points of a grid, the last name varying fastest.
 struct SweepGrid {
-  std::vector<std::string> names;
+  std::vector<std::string> names;           // of parameters, or "solver.dt" and the like
   std::vector<std::vector<double>> values;  // [parameter]
 
   std::size_t points() const;
   std::vector<double> at(std::size_t point) const;  // [parameter]
+  bool of_solver(std::size_t parameter) const;
 };
 
-// Of the options. Throws Error(Status::usage) that begins with "/sweep/NAME" for what is no list of values or
-// no parameter of the document that is a number.
+// Of the options. Throws Error(Status::usage) that begins with "/sweep/NAME" for what is no list of values,
+// and for what is neither a parameter of the document that is a number nor a number of the solver.
 SweepGrid sweep_grid(const SimulateOptions& options, const SdeDocument& document);
 
 // Adds to a document and its equation what expectations need.
 using Extend = std::function<void(config::FoundSde&, SdeExpressions&)>;
-// Makes a job at the parameters of a document, in its place.
-using MakeJob = std::function<void(config::FoundSde, SdeExpressions, const InitialStates&, Job&)>;
+// Makes a job at the parameters of a document and these numbers of the solver, in its place.
+using MakeJob =
+    std::function<void(config::FoundSde, SdeExpressions, const InitialStates&, const SolverNumbers&, Job&)>;
 
 // Runs all points, with the same random numbers at each, and reports. Returns the exit status.
 int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepGrid& grid,

@@ -241,7 +241,9 @@ int report_sweep(cli::Context& context, const Job& job, const SweepGrid& grid,
   }
   summary.set("/kind", "simulate").set("/name", job.document().name).set("/paths", points[0].paths);
   summary.set("/points", static_cast<std::uint64_t>(points.size()));
-  if (!job.schedule.adaptive) summary.set("/steps", job.schedule.grid.steps);
+  bool same_steps = !job.schedule.adaptive;
+  for (std::size_t p = 0; p < grid.names.size(); ++p) same_steps = same_steps && !grid.of_solver(p);
+  if (same_steps) summary.set("/steps", job.schedule.grid.steps);
   summary.set("/path_steps", path_steps).set("/seconds", seconds);
   summary.set("/method", job.choice.method->name).set("/method_reason", job.choice.reason);
   summary.set("/seed", context.seed())
@@ -254,7 +256,7 @@ int report_sweep(cli::Context& context, const Job& job, const SweepGrid& grid,
   for (const SweepPoint& p : points) {
     config::Summary one;
     for (std::size_t i = 0; i < p.at.size(); ++i) one.set(config::path({"at", grid.names[i]}), p.at[i]);
-    one.set("/paths", p.paths);
+    one.set("/paths", p.paths).set("/path_steps", p.path_steps);
     for (const auto& [key, value] : p.summary.json().items()) one.set("/" + key, value);
     summary.append("/sweep/points", one);
   }
