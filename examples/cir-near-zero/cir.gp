@@ -26,7 +26,7 @@ set yrange [0:130]
 set key top right
 set title "density at the end, 16 steps"
 set xlabel "r"
-plot ARG1 . "/density.txt" using "r":"exact" with lines lw 3 lc rgb "grey60" title "exact", \
+plot ARG1 . "/density.txt" using "r":"exact" with histeps lw 3 lc rgb "grey60" title "exact", \
      "" using "r":"reflect_euler-maruyama" with histeps lc rgb "#d94801" title "reflect", \
      "" using "r":"full-truncation_euler-maruyama" with histeps lc rgb "#2171b5" title "full truncation", \
      "" using "r":"full-truncation_implicit-milstein" with histeps lc rgb "#6a51a3" title "implicit Milstein"

@@ -16,6 +16,7 @@ plot ARG1 . "/density.txt" using "time":"heun_bridge_0.1" with boxes lc rgb "#21
 set title "mean time, 2 standard errors"
 set xlabel "step"
 set logscale x
+set xtics (0.025, 0.05, 0.1, 0.2)
 set xrange [0.02:0.25]
 set yrange [15.5:27]
 set key top left

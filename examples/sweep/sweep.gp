@@ -10,6 +10,7 @@ set xrange [0.45:1.15]
 set yrange [-0.125:0.225]
 set logscale cb
 set cbrange [1.5:60]
+set cbtics (2, 5, 10, 20, 50)
 set palette defined (0 "#f7fbff", 0.5 "#6baed6", 1 "#08306b")
 unset key
 set table $contours
