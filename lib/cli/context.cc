@@ -146,6 +146,8 @@ io::Provenance Context::provenance() const {
 }
 
 void Context::add_input(const io::Input& input) {
+  for (const io::Input& known : state_.inputs)
+    if (known.path() == input.path()) return;
   state_.inputs.push_back(input);
 }
 

@@ -98,6 +98,71 @@ assert h5py.File("rtol.h5")["sweep/grid/solver.adaptive.rtol"][()].tolist() == [
   assert_output --partial 'takes only one of solver.dt and solver.steps'
 }
 
+# run_of OPTIONS: six points, of which two miss their target.
+run_of() {
+  sde-simulate ou.json -N 256 --steps 40 --seed 3 --sweep kappa=1:3:3 --sweep sigma=0.2,0.4 --expect 'x*x' --expect 'max_path(x)' \
+    --event up=x-0.8 --target-stderr 0.0155 --max-paths 512 "$@"
+}
+
+@test "points in shards merge to the bits of one sweep" {
+  for form in h5 csv json; do run -1 run_of -o whole.$form -q; done
+  for i in 0 1 2 3; do run_of --shard $i/4 -o part$i.h5 -q -j 1 2>/dev/null || true; done
+  run -1 sde-simulate --merge part2.h5 part0.h5 part3.h5 part1.h5 -o merged.h5
+  assert_regex "$output" 'at kappa = 1, sigma = 0.4: the standard error is above the target after 512 paths'
+  same_data whole.h5 merged.h5
+  for form in csv json; do run -1 sde-simulate --merge part?.h5 -o merged.$form --plot map.$form.svg -q; done
+  cmp whole.csv merged.csv
+  grep -q sigma map.csv.svg
+  strip='del(.seconds, .threads, .method_reason)'
+  assert_equal "$(jq "$strip" whole.json)" "$(jq "$strip" merged.json)"
+  json '.shard == {index: 1, count: 4, first: 1, total: 6} and (.sweep.points | length == 2)' \
+    <(run_of --shard 1/4 --json 2>/dev/null)
+  for file in part0.h5 merged.h5; do sde-bench check $file; done
+  fails_with 65 sde-simulate --merge part0.h5 part1.h5 part3.h5 -o again.h5
+  assert_output --partial 'shard 2 of 4 is missing'
+  run_of --seed 4 --shard 2/4 -o other.h5 -q 2>/dev/null || true
+  fails_with 65 sde-simulate --merge part0.h5 part1.h5 other.h5 part3.h5 -o again.h5
+  assert_output --partial 'other.h5: does not belong with part0.h5: /seed is 3 there and 4 here'
+  # Starts from a file, which is one input for any number of points.
+  printf 'x\n0.5\n1.5\n' >x0.csv
+  for i in 0 1; do sde-simulate ou.json -N 64 --sweep kappa=1,2,3 --set 'sde.initial.x={"data":"x0.csv"}' --shard $i/2 -o from$i.h5 -q; done
+  sde-simulate --merge from1.h5 from0.h5 -o from.csv -q
+  sde-simulate ou.json -N 64 --sweep kappa=1,2,3 --set 'sde.initial.x={"data":"x0.csv"}' -o all.csv -q
+  cmp all.csv from.csv
+  # More shards than points: some have none.
+  for i in 0 1 2; do sde-simulate ou.json -N 64 --steps 5 --sweep solver.dt=0.1,0.05 --shard $i/3 -o few$i.h5 -q; done
+  sde-simulate --merge few?.h5 -o few.csv -q
+  sde-simulate ou.json -N 64 --steps 5 --sweep solver.dt=0.1,0.05 -o all.csv -q -f
+  cmp all.csv few.csv
+}
+
+@test "a sweep that is killed goes on from its last checkpoint" {
+  long="sde-simulate ou.json -N 64000 --steps 200 --seed 3 --sweep kappa=1:3:30 --expect x -q"
+  $long -o whole.csv
+  $long -o killed.csv --checkpoint-every 0.05 &
+  for _ in $(seq 200); do
+    [ ! -e killed.csv.checkpoint ] || break
+    sleep 0.01
+  done
+  kill -KILL $!
+  wait $! || true
+  assert [ ! -e killed.csv ]
+  fails_with 2 $long -o killed.csv --resume --seed 4
+  assert_output --partial '/seed is 3 there and 4 here'
+  $long -o killed.csv --resume
+  cmp whole.csv killed.csv
+  assert_equal "$(echo killed.csv.*)" 'killed.csv.*'
+  # A signal leaves one without being asked to.
+  $long -o stopped.csv &
+  sleep 0.15
+  kill -TERM $!
+  status=0
+  wait $! || status=$?
+  assert_equal $status 75
+  $long -o stopped.csv --resume
+  cmp whole.csv stopped.csv
+}
+
 @test "a sweep says where its steps are unstable, and what it does not keep" {
   run --separate-stderr -0 sde-simulate ou.json -N 64 --dt 0.1 --sweep kappa=1,50,100
   assert_equal "${#stderr_lines[@]}" 1
@@ -117,8 +182,8 @@ assert h5py.File("rtol.h5")["sweep/grid/solver.adaptive.rtol"][()].tolist() == [
   assert_output --partial 'a logarithmic range needs ends above 0 (got -1 and 3)'
   fails_with 2 sde-simulate ou.json --sweep kappa=1:2:1000 --sweep sigma=1:2:1000 --sweep theta=1:2:2
   assert_output --partial 'points are too many for one run'
-  fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --shard 0/2 -o a.h5
-  assert_output --partial '--sweep: points are not divided among shards'
+  fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --shard 0/2 -o a.csv
+  assert_output --partial 'a shard is HDF5'
   fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --path-id 3
   fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --expect x --target-stderr 0.1 --mlmc
   fails_with 2 sde-simulate ou.json --sweep kappa=1,2 --sweep sigma=1,2 --sweep theta=0,1 --plot a.svg

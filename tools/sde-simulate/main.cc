@@ -193,7 +193,7 @@ void check_target(const cli::Context& context, const Job& job) {
   }
   if (options.expect.empty())
     fail(Status::usage, "--target-stderr: is the error of an expectation; add --expect EXPR");
-  if (context.sharded() || has("path-id"))
+  if ((context.sharded() && options.sweep.empty()) || has("path-id"))
     fail(Status::usage, "--target-stderr: decides on the number of paths from all of them; leave out --{}",
          context.sharded() ? "shard" : "path-id");
   if (options.brownian.points != "random")
@@ -216,7 +216,7 @@ void check_target(const cli::Context& context, const Job& job) {
 // Everything but expectations. Shards are merged without where their paths start.
 Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equation,
             const PathFunctionals& functionals, const std::optional<InitialStates>& initial,
-            const SolverNumbers& numbers = {}) {
+            const SolverNumbers& numbers = {}, bool keep = true) {
   Job job;
   job.functionals = functionals;
   job.found = std::move(found);
@@ -255,7 +255,7 @@ Job prepare(cli::Context& context, config::FoundSde found, SdeExpressions equati
   if (options.target.multilevel && options.brownian.type == "tree")
     context.config().error("/brownian/type", "levels take their increments from a grid (got tree)");
   options.solver.method = job.choice.method->name;
-  context.keep(options);
+  if (keep) context.keep(options);
 
   check_target(context, job);
   const io::OutputForm form = context.output().form;
@@ -367,14 +367,17 @@ int run(cli::Context& context) {
   };
   if (!given.sweep.empty()) {
     const SweepGrid grid = config::locate(context.config(), "", [&] { return sweep_grid(given, found.sde); });
-    const auto make_job = [&](config::FoundSde here, SdeExpressions there, const InitialStates& starts,
-                              const SolverNumbers& numbers, Job& job) {
-      job = prepare(context, std::move(here), std::move(there), functionals, starts, numbers);
-      // Nothing but what the end comes to.
+    const auto make_job = [&](SweptModel model, bool first, Job& job) {
+      job = prepare(context, std::move(model.found), std::move(model.equation), functionals, model.initial,
+                    model.numbers, first);
+      // Shards have points, each with all of its paths, and nothing is kept but what the end comes to.
+      job.shard = {0, 1, 0, job.options.paths, job.options.paths};
+      job.ensemble.paths = job.options.paths;
+      job.ensemble.first_path = 0;
       job.store = job.trajectories = false;
       job.ensemble.statistics = {};
       job.ensemble.statistics.moments = false;
-      complete(context, job, starts);
+      complete(context, job, model.initial);
     };
     return run_sweep(context, found, grid, extend, make_job);
   }

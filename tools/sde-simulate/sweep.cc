@@ -6,10 +6,13 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <string_view>
 
 #include "base/suggest.h"
+#include "cli/run_checkpoint.h"
 #include "config/locate.h"
+#include "io/arrays.h"
 #include "report.h"
 #include "results.h"
 #include "sweep_report.h"
@@ -66,13 +69,7 @@ std::vector<double> range_values(const std::string& text, const std::string& pla
 }
 
 void refuse(const cli::Context& context, const SimulateOptions& options) {
-  if (context.sharded() || !context.merge().files.empty())
-    fail(
-        Status::usage,
-        "--sweep: points are not divided among shards; give each job a part of the values, or one point with "
-        "--param");
-  for (const char* name : {"path-id", "resume", "checkpoint-every"})
-    if (context.values().has(name)) fail(Status::usage, "--{}: has no place beside --sweep", name);
+  if (context.values().has("path-id")) fail(Status::usage, "--path-id: has no place beside --sweep");
   if (context.values().has("stats"))
     fail(Status::usage, "--stats: of a sweep the end alone is kept; leave it out");
   if (options.sweep.size() > 2 && !context.plot().empty())
@@ -97,6 +94,33 @@ void require_solver_values(const std::string& name, const std::vector<double>& v
     if (!(x > 0) || (whole && (std::floor(x) != x || x > 1e15)))
       fail(Status::usage, "{}: must be {} (got {:g})", place, whole ? "whole numbers from 1 on" : "> 0", x);
 }
+
+// The points of a grid, run one after the other.
+class Sweep {
+ public:
+  Sweep(cli::Context& context, const config::FoundSde& found, const SweepGrid& grid, const Extend& extend,
+        const MakeJob& make_job);
+
+  // The job of a point, in its place; `initial`: where its paths start, nothing where points are merged.
+  void prepare(std::size_t point, Job& job, std::optional<InitialStates>& initial) const;
+  // Those of a shard, from checkpoint to checkpoint; `first` is the job of the first point of all. Returns
+  // the exit status.
+  int run(Job& first, const io::Shard& shard);
+  int merge(const Job& first);
+
+ private:
+  std::string where(std::size_t point) const;
+  bool run_point(std::size_t point);  // false where it was stopped
+
+  cli::Context& context_;
+  const config::FoundSde& found_;
+  const SweepGrid& grid_;
+  const Extend& extend_;
+  const MakeJob& make_job_;
+  std::vector<SweepPoint> done_;
+  std::uint64_t unstable_ = 0;
+  std::string warning_;  // of the first such point
+};
 
 }  // namespace
 
@@ -153,76 +177,129 @@ SweepGrid sweep_grid(const SimulateOptions& options, const SdeDocument& document
   return grid;
 }
 
-int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepGrid& grid,
-              const Extend& extend, const MakeJob& make_job) {
-  const auto started = std::chrono::steady_clock::now();
-  const std::size_t points = grid.points();
-  std::vector<SweepPoint> done;
-  std::uint64_t unstable = 0;
-  std::string warning;  // of the first such point
-  Hooks quiet = context.hooks();
-  quiet.progress = {};
-  for (std::size_t k = 0; k < points; ++k) {
-    config::FoundSde here = found;
-    const std::vector<double> at = grid.at(k);
-    std::string where;
-    SolverNumbers numbers;
-    for (std::size_t p = 0; p < at.size(); ++p) {
-      if (grid.of_solver(p))
-        numbers.emplace_back(grid.names[p].substr(kSolver.size()), at[p]);
-      else
-        *here.sde.find_parameter(grid.names[p]) = at[p];
-      where += fmt::format("{}{} = {:g}", p > 0 ? ", " : "", grid.names[p], at[p]);
+Sweep::Sweep(cli::Context& context, const config::FoundSde& found, const SweepGrid& grid,
+             const Extend& extend, const MakeJob& make_job)
+    : context_(context), found_(found), grid_(grid), extend_(extend), make_job_(make_job) {}
+
+void Sweep::prepare(std::size_t point, Job& job, std::optional<InitialStates>& initial) const {
+  SweptModel model{found_, {}, {}, {}};
+  const std::vector<double> at = grid_.at(point);
+  for (std::size_t p = 0; p < at.size(); ++p) {
+    if (grid_.of_solver(p))
+      model.numbers.emplace_back(grid_.names[p].substr(kSolver.size()), at[p]);
+    else
+      *model.found.sde.find_parameter(grid_.names[p]) = at[p];
+  }
+  model.equation = parse_model(model.found);
+  extend_(model.found, model.equation);
+  if (context_.merge().files.empty()) model.initial = read_initial(context_, model.found, model.found.sde);
+  initial = model.initial;
+  make_job_(std::move(model), point == 0, job);
+}
+
+std::string Sweep::where(std::size_t point) const {
+  const std::vector<double> at = grid_.at(point);
+  std::string text;
+  for (std::size_t p = 0; p < at.size(); ++p)
+    text += fmt::format("{}{} = {:g}", p > 0 ? ", " : "", grid_.names[p], at[p]);
+  return text;
+}
+
+bool Sweep::run_point(std::size_t point) {
+  try {
+    Job job;
+    std::optional<InitialStates> initial;
+    prepare(point, job, initial);
+    if (const auto sentence = instability(job); sentence && unstable_++ == 0)
+      warning_ = fmt::format("at {}: {}", where(point), *sentence);
+    Hooks quiet = context_.hooks();
+    quiet.progress = {};
+    Ensemble ensemble(job.stepped, *initial, job.schedule.grid, job.ensemble);
+    bool whole = ensemble.run({}, quiet);
+    while (whole) {
+      const std::uint64_t more = more_paths(job.options, ensemble);
+      if (more == 0) break;
+      ensemble.extend(more);
+      whole = ensemble.run({}, quiet);
     }
+    if (!whole) return false;
+    done_.push_back(sweep_point(job, grid_.at(point), ensemble.result()));
+    return true;
+  } catch (const Error& error) {
+    if (point == 0) throw;
+    fail(error.status(), "{} (at {})", error.what(), where(point));
+  }
+}
+
+int Sweep::run(Job& first, const io::Shard& shard) {
+  const auto started = std::chrono::steady_clock::now();
+  cli::RunCheckpoint checkpoint(context_, {"points", shard, 1, true});
+  checkpoint.resume([&](const NamedArrays& state) {
+    done_ = restore_points(first, grid_, state);
+    if (done_.size() > shard.rows) fail(Status::bad_data, "it has {} of {} points", done_.size(), shard.rows);
+  });
+  context_.phase("sweeping", "points");
+  const bool whole = checkpoint.drive(
+      [&](const StopToken& pause) {
+        while (done_.size() < shard.rows) {
+          if (context_.hooks().stopped() || pause.requested()) return false;
+          if (!run_point(shard.first + done_.size())) return false;
+          context_.hooks().report(done_.size(), shard.rows);
+        }
+        return true;
+      },
+      [&] { return store_points(done_); });
+  if (!whole) checkpoint.check_stopped(done_.size());
+  if (unstable_ > 1) warning_ += fmt::format("; and so at {} more points", unstable_ - 1);
+  if (unstable_ > 0) context_.warn(warning_);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  const int status = report_sweep(context_, first, grid_, shard, done_, seconds);
+  checkpoint.remove();
+  return status;
+}
+
+int Sweep::merge(const Job& first) {
+  const config::ShardSet& set = context_.merge();
+  if (set.total != grid_.points())
+    fail(Status::bad_data, "{}: is of {} points, and the sweep has {}", set.files.front().path, set.total,
+         grid_.points());
+  for (const config::ShardFile& file : set.files) {
+    const io::Reader reader(file.path, {"ensemble"});
     try {
-      SdeExpressions equation = parse_model(here);
-      extend(here, equation);
-      const InitialStates initial = read_initial(context, here, here.sde);
-      Job job;
-      make_job(std::move(here), std::move(equation), initial, numbers, job);
-      if (k == 0) {
-        refuse(context, job.options);
-        if (context.output().given() && !context.dry_run())
-          io::check_output(context.output().path, context.output().options());
-      }
-      Ensemble ensemble(job.stepped, initial, job.schedule.grid, job.ensemble);
-      if (const auto sentence = instability(job); sentence && unstable++ == 0)
-        warning = fmt::format("at {}: {}", where, *sentence);
-      if (context.dry_run()) {
-        config::Plan plan;
-        plan.paths = points * job.ensemble.paths;
-        plan.steps = job.schedule.adaptive ? 0 : job.schedule.grid.steps;
-        plan.memory_bytes = estimate_memory(job.schedule.grid, job.equation, job.ensemble, false,
-                                            static_cast<unsigned>(context.threads()));
-        plan.more = describe_plan(job);
-        plan.more.emplace_back("sweep", fmt::format("{} points of {}, {} paths at each", points,
-                                                    fmt::join(grid.names, ", "), job.ensemble.paths));
-        return context.print_plan(plan);
-      }
-      if (k == 0) context.phase("sweeping", "points");
-      bool whole = ensemble.run({}, quiet);
-      while (whole) {
-        const std::uint64_t more = more_paths(job.options, ensemble);
-        if (more == 0) break;
-        ensemble.extend(more);
-        whole = ensemble.run({}, quiet);
-      }
-      if (!whole) context.check_stopped();
-      done.push_back(sweep_point(job, at, ensemble.result()));
-      context.hooks().report(k + 1, points);
-      if (k + 1 == points) {
-        if (unstable > 1) warning += fmt::format("; and so at {} more points", unstable - 1);
-        if (unstable > 0) context.warn(warning);
-        const double seconds =
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-        return report_sweep(context, job, grid, done, seconds);
-      }
+      std::vector<SweepPoint> part = restore_points(first, grid_, io::read_arrays(reader, "/shard/points"));
+      if (part.size() != file.shard.rows)
+        fail(Status::bad_data, "has {} points of {}", part.size(), file.shard.rows);
+      std::move(part.begin(), part.end(), std::back_inserter(done_));
     } catch (const Error& error) {
-      if (k == 0) throw;
-      fail(error.status(), "{} (at {})", error.what(), where);
+      if (std::string(error.what()).starts_with(file.path)) throw;
+      fail(error.status(), "{}: at /shard/points: {}", file.path, error.what());
     }
   }
-  fail(Status::bug, "a sweep without points");
+  return report_sweep(context_, first, grid_, {0, 1, 0, set.total, set.total}, done_, 0);
+}
+
+int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepGrid& grid,
+              const Extend& extend, const MakeJob& make_job) {
+  Sweep sweep(context, found, grid, extend, make_job);
+  Job first;
+  std::optional<InitialStates> initial;
+  sweep.prepare(0, first, initial);
+  refuse(context, first.options);
+  if (context.output().given() && !context.dry_run())
+    io::check_output(context.output().path, context.output().options());
+  if (!context.merge().files.empty()) return sweep.merge(first);
+  const io::Shard shard = io::shard_of(grid.points(), context.shard().index, context.shard().count, 1);
+  if (!context.dry_run()) return sweep.run(first, shard);
+  Ensemble(first.stepped, *initial, first.schedule.grid, first.ensemble);  // refuses what the run would
+  config::Plan plan;
+  plan.paths = shard.rows * first.ensemble.paths;
+  plan.steps = first.schedule.adaptive ? 0 : first.schedule.grid.steps;
+  plan.memory_bytes = estimate_memory(first.schedule.grid, first.equation, first.ensemble, false,
+                                      static_cast<unsigned>(context.threads()));
+  plan.more = describe_plan(first);
+  plan.more.emplace_back("sweep", fmt::format("{} points of {}, {} paths at each", shard.rows,
+                                              fmt::join(grid.names, ", "), first.ensemble.paths));
+  return context.print_plan(plan);
 }
 
 }  // namespace sde

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,11 +31,18 @@ SweepGrid sweep_grid(const SimulateOptions& options, const SdeDocument& document
 
 // Adds to a document and its equation what expectations need.
 using Extend = std::function<void(config::FoundSde&, SdeExpressions&)>;
-// Makes a job at the parameters of a document and these numbers of the solver, in its place.
-using MakeJob =
-    std::function<void(config::FoundSde, SdeExpressions, const InitialStates&, const SolverNumbers&, Job&)>;
+// What a point changes of a run, and where its paths start; without, where points are merged.
+struct SweptModel {
+  config::FoundSde found;
+  SdeExpressions equation;
+  SolverNumbers numbers;
+  std::optional<InitialStates> initial;
+};
+// Makes a job of a point in its place; the first point's options are those that results hold.
+using MakeJob = std::function<void(SweptModel, bool first, Job&)>;
 
-// Runs all points, with the same random numbers at each, and reports. Returns the exit status.
+// Runs all points, or those of a shard, with the same random numbers at each, or merges the points of shards,
+// and reports. Returns the exit status.
 int run_sweep(cli::Context& context, const config::FoundSde& found, const SweepGrid& grid,
               const Extend& extend, const MakeJob& make_job);
 

@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/plot.h"
+#include "io/arrays.h"
 #include "io/hdf5.h"
 #include "io/provenance.h"
+#include "io/shard.h"
 #include "io/table.h"
 #include "results.h"
 
@@ -48,7 +50,7 @@ void write_csv(const cli::Output& output, const Job& job, const SweepGrid& grid,
   table.finish();
 }
 
-void write_hdf5(const cli::Context& context, const Job& job, const SweepGrid& grid,
+void write_hdf5(const cli::Context& context, const Job& job, const SweepGrid& grid, const io::Shard& shard,
                 const std::vector<SweepPoint>& points) {
   io::Writer writer(context.output().path, "ensemble", context.output().options());
   io::write_provenance(writer, context.provenance());
@@ -94,6 +96,10 @@ void write_hdf5(const cli::Context& context, const Job& job, const SweepGrid& gr
     for (const char* what : {"fraction", "fraction_stderr", "mean", "stderr"})
       writer.write("/sweep/events/" + event.name + "/" + what, gather("events", what, event.name), {n},
                    {"point"});
+  if (context.sharded()) {
+    io::write_shard(writer, shard);
+    io::write_arrays(writer, "/shard/points", store_points(points));
+  }
   writer.finish();
 }
 
@@ -151,10 +157,10 @@ std::string table(const Job& job, const SweepGrid& grid, const std::vector<Sweep
   const std::vector<std::size_t> shown = shown_columns(columns);
   std::uint64_t path_steps = 0, non_finite = 0;
   for (const SweepPoint& p : points) path_steps += p.path_steps, non_finite += p.non_finite;
-  std::string out =
-      fmt::format("{}: {} points, {} paths by {} at each, {:.3g} path-steps in {:.3g} s\n",
-                  job.document().name.empty() ? "sde" : job.document().name, points.size(), points[0].paths,
-                  job.choice.method->name, static_cast<double>(path_steps), seconds);
+  std::string out = fmt::format("{}: {} points, {} paths by {} at each, {:.3g} path-steps in {:.3g} s\n",
+                                job.document().name.empty() ? "sde" : job.document().name, points.size(),
+                                points.empty() ? 0 : points[0].paths, job.choice.method->name,
+                                static_cast<double>(path_steps), seconds);
   std::vector<std::size_t> width;
   for (const std::size_t c : shown) width.push_back(std::max<std::size_t>(14, label_of(columns[c]).size()));
   for (const std::string& name : grid.names) out += fmt::format("  {:>10}", name);
@@ -201,11 +207,80 @@ SweepPoint sweep_point(const Job& job, std::vector<double> at, const EnsembleRes
   return point;
 }
 
-int report_sweep(cli::Context& context, const Job& job, const SweepGrid& grid,
+namespace {
+
+// Bytes of a text, eight to a number, after their count.
+std::vector<std::uint64_t> pack(const std::string& text) {
+  std::vector<std::uint64_t> words((text.size() + 7) / 8 + 1, 0);
+  words[0] = text.size();
+  for (std::size_t i = 0; i < text.size(); ++i)
+    words[1 + i / 8] |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << (8 * (i % 8));
+  return words;
+}
+
+std::string unpack(const std::vector<std::uint64_t>& words) {
+  if (words.empty() || words.size() != words[0] / 8 + (words[0] % 8 > 0) + 1)
+    fail(Status::bad_data, "texts: is cut off");
+  std::string text;
+  for (std::size_t i = 0; i < words[0]; ++i)
+    text += static_cast<char>(words[1 + i / 8] >> (8 * (i % 8)) & 0xff);
+  return text;
+}
+
+constexpr std::size_t kCounts = 6;
+
+}  // namespace
+
+NamedArrays store_points(const std::vector<SweepPoint>& points) {
+  std::vector<double> at, values;
+  std::vector<std::uint64_t> counts;
+  config::Json texts = config::Json::array();
+  for (const SweepPoint& p : points) {
+    at.insert(at.end(), p.at.begin(), p.at.end());
+    values.insert(values.end(), p.values.begin(), p.values.end());
+    counts.insert(counts.end(), {p.paths, p.path_steps, p.ok, p.non_finite, p.absorbed, p.reached});
+    texts.push_back({{"summary", p.summary.json()}, {"undefined", p.undefined}});
+  }
+  NamedArrays arrays;
+  arrays.put("at", std::move(at));
+  arrays.put("values", std::move(values));
+  arrays.put("counts", std::move(counts));
+  arrays.put("texts", pack(texts.dump()));
+  return arrays;
+}
+
+std::vector<SweepPoint> restore_points(const Job& job, const SweepGrid& grid, const NamedArrays& arrays) {
+  const std::vector<std::uint64_t>& counts = arrays.integer("counts");
+  const std::size_t n = counts.size() / kCounts, names = grid.names.size(), width = columns_of(job).size();
+  const std::vector<double>&at = arrays.real("at", n * names), &values = arrays.real("values", n * width);
+  const config::Json texts = config::Json::parse(unpack(arrays.integer("texts")), nullptr, false);
+  if (counts.size() != n * kCounts || !texts.is_array() || texts.size() != n)
+    fail(Status::bad_data, "counts and texts: are not those of the same points");
+  std::vector<SweepPoint> points(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    SweepPoint& p = points[i];
+    p.at.assign(at.begin() + static_cast<std::ptrdiff_t>(i * names),
+                at.begin() + static_cast<std::ptrdiff_t>((i + 1) * names));
+    p.values.assign(values.begin() + static_cast<std::ptrdiff_t>(i * width),
+                    values.begin() + static_cast<std::ptrdiff_t>((i + 1) * width));
+    const std::uint64_t* c = &counts[i * kCounts];
+    p.paths = c[0];
+    p.path_steps = c[1];
+    p.ok = c[2];
+    p.non_finite = c[3];
+    p.absorbed = c[4];
+    p.reached = c[5] != 0;
+    p.summary.json() = texts[i].value("summary", config::Json::object());
+    p.undefined = texts[i].value("undefined", std::vector<std::string>());
+  }
+  return points;
+}
+
+int report_sweep(cli::Context& context, const Job& job, const SweepGrid& grid, const io::Shard& shard,
                  const std::vector<SweepPoint>& points, double seconds) {
   const cli::Output& output = context.output();
   if (output.given() && output.form == io::OutputForm::csv) write_csv(output, job, grid, points);
-  if (output.given() && output.form == io::OutputForm::hdf5) write_hdf5(context, job, grid, points);
+  if (output.given() && output.form == io::OutputForm::hdf5) write_hdf5(context, job, grid, shard, points);
   if (!context.plot().empty()) draw(context, job, grid, points);
 
   config::Summary summary;
@@ -239,7 +314,9 @@ int report_sweep(cli::Context& context, const Job& job, const SweepGrid& grid,
         fmt::format("{} paths became non-finite; try a smaller dt, or a domain with a boundary", non_finite));
     if (context.values().flag("strict")) status = Status::negative;
   }
-  summary.set("/kind", "simulate").set("/name", job.document().name).set("/paths", points[0].paths);
+  summary.set("/kind", "simulate")
+      .set("/name", job.document().name)
+      .set("/paths", points.empty() ? 0 : points[0].paths);
   summary.set("/points", static_cast<std::uint64_t>(points.size()));
   bool same_steps = !job.schedule.adaptive;
   for (std::size_t p = 0; p < grid.names.size(); ++p) same_steps = same_steps && !grid.of_solver(p);
@@ -250,6 +327,10 @@ int report_sweep(cli::Context& context, const Job& job, const SweepGrid& grid,
       .set("/threads", context.threads())
       .set("/time", job.schedule.grid.end());
   summary.set("/status/ok", ok).set("/status/non_finite", non_finite).set("/status/absorbed", absorbed);
+  if (context.sharded()) {
+    summary.set("/shard/index", shard.index).set("/shard/count", shard.count);
+    summary.set("/shard/first", shard.first).set("/shard/total", shard.total);
+  }
   summary.set("/sweep/parameters", grid.names);
   for (std::size_t p = 0; p < grid.names.size(); ++p)
     summary.set(config::path({"sweep", "grid", grid.names[p]}), grid.values[p]);

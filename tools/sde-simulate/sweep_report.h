@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "base/arrays.h"
 #include "config/summary.h"
+#include "io/shard.h"
 #include "job.h"
 #include "sweep.h"
 
@@ -22,8 +24,14 @@ struct SweepPoint {
 
 SweepPoint sweep_point(const Job& job, std::vector<double> at, const EnsembleResult& result);
 
-// Writes and draws what was asked for. `job` is that of any point. Returns the exit status.
-int report_sweep(cli::Context& context, const Job& job, const SweepGrid& grid,
+// Points as arrays, for checkpoints and shards. restore_points() throws Error(Status::bad_data) for arrays
+// that are no points of the grid.
+NamedArrays store_points(const std::vector<SweepPoint>& points);
+std::vector<SweepPoint> restore_points(const Job& job, const SweepGrid& grid, const NamedArrays& arrays);
+
+// Writes and draws what was asked for of the points of a shard, or of all. `job` is that of any point.
+// Returns the exit status.
+int report_sweep(cli::Context& context, const Job& job, const SweepGrid& grid, const io::Shard& shard,
                  const std::vector<SweepPoint>& points, double seconds);
 
 }  // namespace sde
