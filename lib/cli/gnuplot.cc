@@ -60,9 +60,11 @@ void number(std::string& out, double x) {
   out += std::isfinite(x) ? fmt::format("{:.9g}", x) : "NaN";
 }
 
-// The edges of cells around their centres.
-std::vector<double> cell_edges(const std::vector<double>& centres) {
+// The edges of cells around their centres, half-way on the axis that they are drawn on.
+std::vector<double> cell_edges(std::vector<double> centres, bool log) {
   std::vector<double> edges;
+  if (log)
+    for (double& x : centres) x = std::log(x);
   const std::size_t n = centres.size();
   for (std::size_t i = 0; i <= n; ++i) {
     if (n == 1)
@@ -74,14 +76,16 @@ std::vector<double> cell_edges(const std::vector<double>& centres) {
     else
       edges.push_back(0.5 * (centres[i - 1] + centres[i]));
   }
+  if (log)
+    for (double& x : edges) x = std::exp(x);
   return edges;
 }
 
 // The cells of a map as rectangles: centre, left, right, bottom, top, value. Those without a value are left
 // out.
-std::string cells(const Series& s) {
+std::string cells(const Panel& panel, const Series& s) {
   std::string out;
-  const std::vector<double> x = cell_edges(s.x), y = cell_edges(s.y);
+  const std::vector<double> x = cell_edges(s.x, panel.log_x), y = cell_edges(s.y, panel.log_y);
   for (std::size_t i = 0; i < s.x.size(); ++i)
     for (std::size_t j = 0; j < s.y.size(); ++j) {
       const double value = s.values[i * s.y.size() + j];
@@ -96,10 +100,10 @@ std::string cells(const Series& s) {
 }
 
 // The series' numbers as a data block: a row a point.
-std::string block(const std::string& name, const Series& s) {
+std::string block(const std::string& name, const Panel& panel, const Series& s) {
   std::string out = fmt::format("${} << EOD\n", name);
   if (s.mark == Mark::heat) {
-    out += cells(s);
+    out += cells(panel, s);
   } else if (s.mark == Mark::image) {
     for (std::size_t i = 0; i < s.values.size(); ++i) {
       number(out, s.values[i]);
@@ -206,11 +210,12 @@ std::string panel_settings(const Panel& panel) {
   const auto is_heat = [](const Series& one) { return one.mark == Mark::heat; };
   if (std::any_of(panel.series.begin(), panel.series.end(), is_heat)) {
     const Series& map = *std::find_if(panel.series.begin(), panel.series.end(), is_heat);
-    const auto span = [](const std::vector<double>& centres) {
-      const std::vector<double> edges = cell_edges(centres);
+    const auto span = [](const std::vector<double>& centres, bool log) {
+      const std::vector<double> edges = cell_edges(centres, log);
       return std::pair(std::min(edges.front(), edges.back()), std::max(edges.front(), edges.back()));
     };
-    out += fmt::format("set xrange {}\nset yrange {}\n", range(span(map.x)), range(span(map.y)));
+    out += fmt::format("set xrange {}\nset yrange {}\n", range(span(map.x, panel.log_x)),
+                       range(span(map.y, panel.log_y)));
     // Perceptually even, and readable in grey: from dark blue by green to yellow.
     out +=
         "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')\n"
@@ -345,7 +350,7 @@ std::string gnuplot_script(const Figure& figure, const std::string& ending, cons
   for (int p = 0; p < count; ++p) {
     const Panel& panel = figure.panels[static_cast<std::size_t>(p)];
     for (std::size_t i = 0; i < panel.series.size(); ++i)
-      out += block(fmt::format("d{}_{}", p, i), panel.series[i]);
+      out += block(fmt::format("d{}_{}", p, i), panel, panel.series[i]);
   }
   const std::string title = figure.title.empty() ? "" : " title " + quoted(figure.title);
   if (count > 1 || !figure.title.empty())

@@ -48,7 +48,8 @@ struct Panel {
   // Histogram of `values`: `bins` 0 chooses by Freedman and Diaconis; heights are densities.
   Series& histogram(const std::vector<double>& values, std::string label = "", int colour = 0, int bins = 0);
   Series& image(std::vector<double> values, std::size_t columns);
-  // A map with a scale of colours; alone in its panel. Cells end half-way between their centres.
+  // A map with a scale of colours; alone in its panel. Cells end half-way between their centres, on the axes
+  // as they are drawn.
   Series& heat(std::vector<double> x, std::vector<double> y, std::vector<double> values);
 };
 

@@ -66,6 +66,9 @@ assert all(p["expect"]["x"]["stderr"] <= 0.01 for p in r["sweep"]["points"])
   sde-simulate ou.json -N 64 --steps 10 --sweep kappa=1:3:5 --sweep theta=0:1:4 --plot map.svg >/dev/null
   grep -q 'mean of x' line.svg
   grep -q 'theta' map.svg
+  # Equal ratios are on a logarithmic axis: ticks at powers of ten.
+  sde-simulate ou.json -N 64 --steps 10 --sweep kappa=0.01:10:4:log --sweep theta=0:1:4 --plot log.svg >/dev/null
+  for tick in 0.01 0.1 1 10; do grep -q "> $tick<" log.svg; done
   # Twenty cells, each of its colour.
   [ "$(grep -c "<polygon fill = 'rgb" map.svg)" -ge 20 ]
 }

@@ -123,6 +123,15 @@ std::string label_of(const Column& c) {
                               : "fraction of " + c.of;
 }
 
+// Values in equal ratios, which want a logarithmic axis.
+bool is_geometric(const std::vector<double>& values) {
+  if (values.size() < 3) return false;
+  const double ratio = values[1] / values[0];
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!(values[i] > 0) || (i > 0 && std::abs(values[i] / values[i - 1] / ratio - 1) > 1e-6)) return false;
+  return ratio != 1;
+}
+
 void draw(const cli::Context& context, const Job& job, const SweepGrid& grid,
           const std::vector<SweepPoint>& points) {
   const std::vector<Column> columns = columns_of(job);
@@ -137,6 +146,7 @@ void draw(const cli::Context& context, const Job& job, const SweepGrid& grid,
       high.push_back(p.values[c] + 1.96 * p.values[c + 1]);
     }
     panel.x_label = grid.names[0];
+    panel.log_x = is_geometric(grid.values[0]);
     if (grid.names.size() == 1) {
       panel.y_label = label_of(columns[c]);
       panel.band(grid.values[0], low, high, "95 %").opacity = 0.3;
@@ -144,6 +154,7 @@ void draw(const cli::Context& context, const Job& job, const SweepGrid& grid,
     } else {
       panel.title = label_of(columns[c]);
       panel.y_label = grid.names[1];
+      panel.log_y = is_geometric(grid.values[1]);
       panel.heat(grid.values[0], grid.values[1], value);
     }
     figure.panels.push_back(std::move(panel));
