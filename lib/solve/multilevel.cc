@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "solve/increments.h"
 #include "solve/stepper.h"
+#include "stats/kernels.h"
 
 namespace sde {
 namespace {
@@ -29,7 +30,7 @@ struct Worker {
 struct Level {
   MultilevelLevel report;
   MomentTree tree;  // differences, then fine values
-  std::uint64_t wanted = 0, undefined = 0;
+  std::uint64_t wanted = 0, undefined = 0, non_finite = 0, absorbed = 0;
 };
 
 class Run {
@@ -113,12 +114,15 @@ class Run {
         stopped = true;
         return;
       }
-      std::uint64_t undefined = 0;
+      std::uint64_t undefined = 0, non_finite = 0, absorbed = 0;
       std::vector<std::vector<Moments>> leaves = reduce(w, paths, undefined);
+      count_ends(w, index > 0, paths, non_finite, absorbed);
       const std::scoped_lock lock(mutex_);
       for (std::size_t i = 0; i < leaves.size(); ++i)
         level.tree.add(from / kLeafPaths + i, std::move(leaves[i]));
       level.undefined += undefined;
+      level.non_finite += non_finite;
+      level.absorbed += absorbed;
       work_ += static_cast<double>(paths * level.report.cost);
       hooks_.report(static_cast<std::uint64_t>(work_),
                     std::max(static_cast<std::uint64_t>(work_), static_cast<std::uint64_t>(planned_)));
@@ -213,6 +217,25 @@ class Run {
       for (std::size_t k = 0; k < count_; ++k) leaf.push_back(leaf_moments(w.values.row(k) + start, n));
     }
     return leaves;
+  }
+
+  // Of the fine paths of a block and, where there are any, of their coarse ones.
+  void count_ends(const Worker& w, bool pairs, std::size_t paths, std::uint64_t& non_finite,
+                  std::uint64_t& absorbed) const {
+    const auto finite = [&](const StateBlock<double>& x, std::size_t from, std::size_t count) {
+      for (std::size_t i = 0; i < sde_.dimension(); ++i)
+        if (!all_finite(x.row(i) + from, count)) return false;
+      return true;
+    };
+    const auto sound = [&](std::size_t from, std::size_t count) {
+      return finite(w.fine, from, count) && (!pairs || finite(w.coarse, from, count));
+    };
+    const bool all = sound(0, paths);
+    for (std::size_t p = 0; (!all || domains_) && p < paths; ++p)
+      if (!all && !sound(p, 1))
+        ++non_finite;
+      else if (domains_ && is_absorbed(sde_.domains, w.fine, p))
+        ++absorbed;
   }
 
   std::uint64_t undefined() const {
@@ -326,6 +349,10 @@ class Run {
     MultilevelResult result;
     result.interrupted = interrupted;
     if (interrupted) return result;
+    for (const Level& level : levels_) {
+      result.non_finite += level.non_finite;
+      result.absorbed += level.absorbed;
+    }
     result.expect = estimates_;
     result.reached = undefined() == 0 && (options_.finest || bias() <= options_.target);
     for (std::size_t k = 0; k < count_; ++k) {

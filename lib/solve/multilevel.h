@@ -54,7 +54,9 @@ struct MultilevelResult {
   double gamma = 0;       // cost of a path ~ h^-gamma
   double work = 0;        // path-steps
   double plain_work = 0;  // that plain Monte Carlo takes for these standard errors with the finest steps
-  bool reached = false;   // the target, and where levels are free a bias below it
+  // Of the paths: those with a state, fine or coarse, that is not finite, and fine ones that end absorbed.
+  std::uint64_t non_finite = 0, absorbed = 0;
+  bool reached = false;  // the target, and where levels are free a bias below it
   bool interrupted = false;
 };
 

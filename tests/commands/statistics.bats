@@ -128,11 +128,17 @@ assert "trajectories" not in f and f["statistics/mean"].shape == (3, 1) and f["e
   # The steps asked for are the finest, and the bias is theirs.
   sde-simulate @gbm --expect "$call" --method milstein --target-stderr 0.05 --mlmc --steps 48 --set target.refinement=4 -o out2.json
   json '.path_steps | type == "number" and . == floor' out2.json
+  json '.status.ok == .paths and .status.non_finite == 0' out2.json
   run -0 grep -E '"path_steps": [0-9]+,' out2.json
   json '.steps == 48 and ([.multilevel.levels[].steps] == [3, 12, 48])' out2.json
   # Where fine levels see no difference by chance, what the others show is still told.
   sde-simulate @gbm --expect 'if(s > 150, 1, 0)' --method euler-maruyama --target-stderr 0.01 --mlmc --json >rare.json
   json '.expect[] | .bias > 0 and .stderr > 0' rare.json
+  run --separate-stderr -1 sde-simulate @brownian --mlmc --target-stderr 1 --expect 'sqrt(x)' --method euler-maruyama --json
+  jq -e '.status == {ok: .paths, non_finite: 0, absorbed: 0} and .expect["sqrt(x)"].undefined > 0' <<<"$output"
+  run --separate-stderr -0 sde-simulate @brownian --mlmc --target-stderr 0.1 --expect x --method euler-maruyama --json \
+    --set 'sde.domain={"x":{"min":-1,"boundary":"absorb"}}'
+  jq -e '.status | .absorbed > 0 and .non_finite == 0' <<<"$output"
   run --separate-stderr -0 sde-simulate @cev --mlmc --target-stderr 1 --expect s
   assert_regex "$stderr" 'levels see s absorbed at the ends of their steps alone'
   fails_with 2 sde-simulate @gbm --mlmc

@@ -105,6 +105,9 @@ int run_multilevel(cli::Context& context, const Job& job, const InitialStates& i
   summary.set("/method", job.choice.method->name).set("/method_reason", job.choice.reason);
   summary.set("/seed", context.seed()).set("/threads", context.threads());
   summary.set("/time", job.schedule.grid.end());
+  summary.set("/status/ok", paths - r.non_finite - r.absorbed)
+      .set("/status/non_finite", r.non_finite)
+      .set("/status/absorbed", r.absorbed);
   summary.set("/target_reached", r.reached);
   for (std::size_t k = 0; k < job.options.expect.size(); ++k) {
     const MultilevelEstimate& e = r.expect[k];
