@@ -200,6 +200,9 @@ void open_merge(State& state, const Parsed& parsed, const Options& options) {
   for (std::size_t i = 1; i < state.info.arguments.size(); ++i)
     for (const std::string& given : state.arguments.at(state.info.arguments[i].name))
       fail(Status::usage, "\"{}\" has no place beside --merge; give shards after it", given);
+  for (const std::string& path : state.merge)
+    if (path.size() > 1 && path[0] == '-')
+      fail(Status::usage, "--merge: needs the files of shards after it (got \"{}\")", path);
   state.shards = config::open_shards(state.merge);
   if (model) return build_config(state, parsed, options);
   const std::string& first = state.shards.files.front().path;

@@ -85,6 +85,8 @@ assert part["trajectories/value"][()].tobytes() == whole["trajectories/value"][1
 }
 
 @test "shards that do not belong together are named" {
+  fails_with 2 sde-simulate --merge -o merged.h5
+  assert_output --partial '--merge: needs the files of shards after it (got "-o")'
   for i in 0 1 2; do sde-simulate ou.json -N 300 --dt 0.1 --shard $i/3 -o s$i.h5 -q; done
   sde-simulate ou.json -N 300 --dt 0.1 -o whole.h5 -q
   sde-simulate ou.json -N 300 --dt 0.1 --seed 1 --shard 1/3 -o seed.h5 -q

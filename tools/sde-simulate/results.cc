@@ -32,6 +32,9 @@ Deviation deviation(const Job& job, const EnsembleResult& result, std::size_t i)
   return d;
 }
 
+// From which on standard errors are taken at their word.
+constexpr std::uint64_t kManyPaths = 256;
+
 // The law of the process without absorption at 0.
 LawRecognition unabsorbed(const SdeExpressions& sde) {
   SdeExpressions free = sde;
@@ -88,7 +91,8 @@ std::string law_text(const Job& job, const EnsembleResult& result, std::size_t w
   std::string out = fmt::format("the law, {}, has\n", job.known->name);
   bool far = false;
   const auto away = [&](double z) {
-    far = far || std::abs(z) > 4;
+    // Of fewer paths the standard error of a variance says too little.
+    far = far || (std::abs(z) > 4 && result.paths >= kManyPaths);
     return std::isfinite(z) ? fmt::format("{:+.1f} s.e.", z) : std::string();
   };
   for (std::size_t i = 0; i < job.shown(); ++i) {
