@@ -266,11 +266,13 @@ int run(int argc, char** argv, const ToolInfo& info, const std::function<int(Con
   state.merge = values.list("merge");
   const bool nothing_given =
       info.arguments.empty() || parsed.arguments.at(info.arguments.front().name).empty();
-  if (values.flag("print-config") && nothing_given && !values.has("config")) {
+  const bool printing = values.flag("print-config");
+  // Where a configuration has to hold a model, there is none to print without one.
+  if (printing && nothing_given && !values.has("config") && !info.takes_config) {
     print_default_config(info);
     return 0;
   }
-  if (state.merge.empty()) require_arguments(info, parsed);
+  if (state.merge.empty() && !printing) require_arguments(info, parsed);
   check_standard_input(values, parsed.arguments);
   if (const char* target = std::getenv("SDE_SIMD")) {
     try {

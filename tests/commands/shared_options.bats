@@ -88,6 +88,23 @@ setup() {
   json '.solver.dt == 0.01 and .paths == 7' effective.json
 }
 
+@test "--print-config needs no data" {
+  write_ou
+  write_train
+  for program in sde-fit sde-likelihood; do
+    run -0 --separate-stderr $program ou.json --print-config
+    run -0 jq -e '.model // .sde | .parameters.kappa == 2' <<<"$output"
+  done
+  for given in 'train.json --set prediction=score' '-c train.json --set prediction=score' \
+    '@train-ve --set seed=3 --set prediction=score' '--set seed=3 --set prediction=score'; do
+    # shellcheck disable=SC2086 # several words
+    run -0 --separate-stderr score-train $given --print-config
+    run -0 jq -e '.seed == 3 and .prediction == "score" and .ema == 0.999' <<<"$output"
+  done
+  fails_with 2 score-train --set process.tpye=ve --print-config
+  assert_output --partial 'did you mean "type"?'
+}
+
 @test "--print-schema prints JSON Schema that its configuration names" {
   for program in sde-simulate sde-fit score-train sde-sample sde-likelihood; do
     run -0 bash -c "$program --print-schema | jq -e '.properties | length > 2'"
