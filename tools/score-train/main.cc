@@ -64,9 +64,9 @@ void draw(const Trainer& trainer, double floor, cli::Context& context) {
   panel.log_y = true;
   const std::vector<double> steps(curve.step.begin(), curve.step.end());
   panel.line(steps, curve.loss, "training", 0);
-  if (trainer.validation_rows()) panel.line(steps, curve.validation, "validation, averaged weights", 1);
+  if (trainer.validation_rows()) panel.line(steps, curve.validation, "validation (averaged)", 1);
   if (steps.size() > 1 && std::isfinite(floor)) {
-    panel.line({steps.front(), steps.back()}, {floor, floor}, "least for a Gaussian of this covariance", 7)
+    panel.line({steps.front(), steps.back()}, {floor, floor}, "least for a Gaussian", 7)
         .dashed = true;
   }
   figure.panels.push_back(std::move(panel));
