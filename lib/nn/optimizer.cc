@@ -1,12 +1,8 @@
 #include "nn/optimizer.h"
 
-#include <tbb/parallel_for.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-
-#include "nn/elementwise.h"
 
 namespace sde::nn {
 
@@ -35,19 +31,10 @@ TrainingState::TrainingState(const Network& network, std::uint64_t seed)
   ema = weights;
 }
 
-void for_slices(std::size_t n, const std::function<void(std::size_t, std::size_t)>& part) {
-  constexpr std::size_t kSlice = 4096;
-  tbb::parallel_for(std::size_t{0}, (n + kSlice - 1) / kSlice,
-                    [&](std::size_t k) { part(k * kSlice, std::min(kSlice, n - k * kSlice)); });
-}
-
-double optimise(const OptimizerOptions& options, std::uint64_t steps, double ema, const Network& network,
-                const float* gradient, TrainingState& state) {
-  const std::size_t n = network.trained_size();
-  const double norm = std::sqrt(sum_of_squares(gradient, n));
-  if (!std::isfinite(norm)) return norm;
-  const double count = static_cast<double>(state.step + 1);
-  const double rate = learning_rate(options, state.step, steps);
+Update next_update(const OptimizerOptions& options, std::uint64_t steps, double ema, std::uint64_t step,
+                   double norm) {
+  const double count = static_cast<double>(step + 1);
+  const double rate = learning_rate(options, step, steps);
   AdamStep s;
   s.rate = static_cast<float>(rate / (1 - std::pow(options.beta1, count)));
   s.beta1 = static_cast<float>(options.beta1);
@@ -64,13 +51,14 @@ double optimise(const OptimizerOptions& options, std::uint64_t steps, double ema
   if (options.clip > 0 && norm > options.clip) s.gradient_scale = static_cast<float>(options.clip / norm);
   s.ema_rate = static_cast<float>(1 - std::min(ema, count / (9 + count)));
   if (options.type == OptimizerType::adadelta) s.rate = static_cast<float>(rate);
-  const auto update = options.type == OptimizerType::adadelta ? adadelta : adam;
-  for_slices(n, [&](std::size_t i, std::size_t size) {
-    update(s, size, gradient + i, state.weights.data() + i, state.first.data() + i, state.second.data() + i,
-           state.ema.data() + i);
-  });
-  ++state.step;
-  return norm;
+  return {options.type, s};
+}
+
+void move(const Update& update, std::size_t slice, const float* gradient, TrainingState& state) {
+  const std::size_t i = slice * kSlice, n = std::min(kSlice, state.first.size() - i);
+  const auto optimiser = update.type == OptimizerType::adadelta ? adadelta : adam;
+  optimiser(update.step, n, gradient + i, state.weights.data() + i, state.first.data() + i,
+            state.second.data() + i, state.ema.data() + i);
 }
 
 }  // namespace sde::nn

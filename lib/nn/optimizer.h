@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "base/aligned.h"
+#include "nn/elementwise.h"
 #include "nn/network.h"
 #include "nn/options.h"
 
@@ -25,14 +25,25 @@ struct TrainingState {
   TrainingState(const Network& network, std::uint64_t seed);
 };
 
-// Calls part(first, count) for slices of n numbers, in parallel; slices begin at whole vectors.
-void for_slices(std::size_t n, const std::function<void(std::size_t first, std::size_t count)>& part);
+// Parameters move in slices of so many, which may be done at the same time.
+inline constexpr std::size_t kSlice = 2048;
+constexpr std::size_t slices(std::size_t parameters) {
+  return (parameters + kSlice - 1) / kSlice;
+}
 
-// Kingma & Ba (2015); decoupled decay after Loshchilov & Hutter (2019); Zeiler (2012). One step with the
-// gradient of the loss, whose norm is returned (before clipping). `ema` is the average's weight on its past;
-// the average starts as the mean of the first steps, min(ema, (1 + n) / (10 + n)) at step n. A gradient that
-// is not finite changes nothing.
-double optimise(const OptimizerOptions& options, std::uint64_t steps, double ema, const Network& network,
-                const float* gradient, TrainingState& state);
+// One step of an optimiser.
+struct Update {
+  OptimizerType type = OptimizerType::adam;
+  AdamStep step;
+};
+
+// Kingma & Ba (2015); decoupled decay after Loshchilov & Hutter (2019); Zeiler (2012). Step `step` (0-based)
+// of `steps` with a gradient of norm `norm` (before clipping). `ema` is the average's weight on its past; the
+// average starts as the mean of the first steps, min(ema, (1 + n) / (10 + n)) at step n.
+Update next_update(const OptimizerOptions& options, std::uint64_t steps, double ema, std::uint64_t step,
+                   double norm);
+// Moves one slice of the trained parameters, against the gradient of the loss in all of them. state.step is
+// left to the caller.
+void move(const Update& update, std::size_t slice, const float* gradient, TrainingState& state);
 
 }  // namespace sde::nn

@@ -2,7 +2,6 @@
 
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
-#include <tbb/task_arena.h>
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
@@ -12,21 +11,15 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "nn/elementwise.h"
 #include "random/stream.h"
-#include "score/batch.h"
+#include "score/rounds.h"
 #include "score/standardise.h"
+#include "score/train_steps.h"
 
 namespace sde {
 namespace {
 
-// Rows of a batch whose gradient is one sum; batches are split so whatever the threads, and the sums added in
-// order.
-constexpr std::size_t kGroup = 256;
 constexpr std::uint64_t kBatch = 512;
-// Networks whose evaluation is long get smaller groups, so that more threads have work; no more than so many.
-constexpr std::size_t kSmallGroup = 32, kMostGroups = 64;
-constexpr double kLongFlops = 1e6;
 constexpr std::uint64_t kCurvePoints = 200, kCurveSpacing = 10;  // at most so many, at least so far apart
 constexpr double kDiverged = 100;                                // times the loss of the first step, or 1
 constexpr std::size_t kFloorRows = 8192;                         // of images
@@ -82,32 +75,6 @@ std::vector<std::int32_t> check_labels(const std::vector<std::int64_t>& labels, 
 }
 
 }  // namespace
-
-static std::uint64_t group_of(const nn::Network& network, std::uint64_t batch) {
-  if (network.flops() < kLongFlops) return kGroup;
-  const std::uint64_t least = (batch + kMostGroups - 1) / kMostGroups;
-  return (least + kSmallGroup - 1) / kSmallGroup * kSmallGroup;
-}
-
-// Memory of the steps: one gradient for each group of rows, one batch for each thread.
-struct Trainer::Work {
-  Work(const Trainer& t)
-      : options(t.batch_options()),
-        transport(options, t.dimension_, static_cast<std::size_t>(t.batch_), t.coupling_rows()),
-        batches([&t, this] { return NoisedBatch(t.network_, *t.process_, *t.loss_, options); }),
-        streams(t.options_.seed, t.dimension_, 0),
-        group(group_of(t.network_, t.batch_)),
-        loss((t.batch_ + group - 1) / group),
-        gradients(loss.size(), AlignedVector<float>(t.network_.trained_size())) {}
-
-  BatchOptions options;
-  Transport transport;
-  tbb::enumerable_thread_specific<NoisedBatch> batches;
-  BatchStreams streams;
-  std::uint64_t group;
-  std::vector<double> loss;
-  std::vector<AlignedVector<float>> gradients;
-};
 
 Trainer::~Trainer() = default;
 
@@ -204,35 +171,6 @@ void Trainer::resume(TrainState state) {
   good_ = state_;
 }
 
-double Trainer::step() {
-  Work& w = *work_;
-  const double scale = 1 / static_cast<double>(batch_);
-  const std::size_t levels = grid_ ? grid_->steps(state_.network.step, options_.steps) : 0;
-  const BatchData from{data_, noise_, rows_, labels_, spread_};
-  w.transport.couple(w.streams, state_.network.step, 0, from);
-  tbb::parallel_for(std::size_t{0}, w.loss.size(), [&](std::size_t g) {
-    NoisedBatch& batch = w.batches.local();
-    std::fill(w.gradients[g].begin(), w.gradients[g].end(), 0.0f);
-    w.loss[g] = 0;
-    const std::uint64_t end = std::min<std::uint64_t>(batch_, (g + 1) * w.group);
-    std::size_t used = 0;
-    for (std::uint64_t first = g * w.group; first < end; first += used) {
-      used = static_cast<std::size_t>(std::min<std::uint64_t>(end - first, nn::kTapeLanes));
-      batch.draw(w.streams, state_.network.step, first, round_up_lanes(used), from, w.transport);
-      w.loss[g] += batch.loss(state_.network.weights.data(), used, w.gradients[g].data(), scale, levels);
-    }
-  });
-  nn::for_slices(w.gradients[0].size(), [&](std::size_t first, std::size_t count) {
-    for (std::size_t g = 1; g < w.gradients.size(); ++g) {
-      nn::add_to(w.gradients[g].data() + first, w.gradients[0].data() + first, count);
-    }
-  });
-  const double norm = nn::optimise(options_.optimizer, options_.steps, options_.ema, network_,
-                                   w.gradients[0].data(), state_.network);
-  const double loss = std::accumulate(w.loss.begin(), w.loss.end(), 0.0) * scale;
-  return std::isfinite(norm) ? loss : std::numeric_limits<double>::infinity();
-}
-
 double Trainer::validation_loss() const {
   return validation_loss(kValidationDraws);
 }
@@ -251,8 +189,8 @@ double Trainer::validation_loss(std::size_t draws) const {
   std::vector<double> sums(count);
   tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) {
     NoisedBatch& batch = batches.local();
-    Transport transport(work_->options, dimension_, group, group);
-    transport.couple(streams, 0, k * group, from);
+    Transport transport(work_->options, dimension_, k * group, group, group);
+    for (std::size_t g = 0; g < transport.groups(); ++g) transport.couple(g, streams, 0, from);
     sums[k] = 0;
     for (std::size_t c = 0; c < chunks; ++c) {
       const std::size_t used = std::min(lanes, group - c * lanes);
@@ -286,9 +224,8 @@ double Trainer::loss_floor() const {
 
 double Trainer::memory_bytes() const {
   const double theta = static_cast<double>(network_.size()) * sizeof(float);
-  const double tapes = static_cast<double>(network_.tape_bytes(nn::kTapeLanes)) *
-                       std::min(static_cast<double>(work_->loss.size()),
-                                static_cast<double>(tbb::this_task_arena::max_concurrency()));
+  const double tapes =
+      static_cast<double>(network_.tape_bytes(nn::kTapeLanes) * round_members(work_->loss.size()));
   return theta * (2 * 4 + static_cast<double>(work_->loss.size())) + tapes +
          Transport::cost_bytes(options_.coupling, coupling_rows()) +
          static_cast<double>(data_.size() + noise_.size()) * sizeof(float);
@@ -314,17 +251,22 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
   using Clock = std::chrono::steady_clock;
   auto last = Clock::now();
   const std::uint64_t every = std::max<std::uint64_t>(kCurveSpacing, options_.steps / kCurvePoints);
+  const auto due = [&] {
+    return checkpoint && seconds > 0 && std::chrono::duration<double>(Clock::now() - last).count() >= seconds;
+  };
   while (state_.network.step < options_.steps) {
     if (hooks.stopped()) return End::stopped;
-    const double loss = step();
-    if (!std::isfinite(loss)) {
+    const std::uint64_t from = state_.network.step;
+    const std::uint64_t until = from ? std::min(options_.steps, (from / every + 1) * every) : 1;
+    const bool finite = advance(until, [&] {
+      hooks.report(state_.network.step, options_.steps);
+      return !hooks.stopped() && !due();
+    });
+    if (!finite) {
       state_ = good_;
       return End::diverged;
     }
-    state_.loss_sum += loss;
-    ++state_.loss_count;
-    const std::uint64_t done = state_.network.step;
-    if (done == 1 || done % every == 0 || done == options_.steps) {
+    if (state_.network.step == until) {
       record();
       // The validation loss tells of the weights that the next step starts from.
       const double most = kDiverged * std::max(1.0, state_.curve.loss.front());
@@ -337,9 +279,9 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
         return End::early;
       }
       good_ = state_;
+      hooks.report(until, options_.steps);
     }
-    hooks.report(done, options_.steps);
-    if (checkpoint && seconds > 0 && std::chrono::duration<double>(Clock::now() - last).count() >= seconds) {
+    if (due()) {
       checkpoint();
       last = Clock::now();
     }

@@ -112,6 +112,7 @@ struct TrainState {
 };
 
 struct BatchOptions;
+struct BatchData;
 
 class Trainer {
  public:
@@ -154,7 +155,11 @@ class Trainer {
 
  private:
   struct Work;
-  double step();
+  // Steps up to number `until`, as long as `go_on` says so after each of them but that one; false where the
+  // loss or the gradient of the next is not finite. In train_steps.cc.
+  bool advance(std::uint64_t until, const std::function<bool()>& go_on);
+  void differentiate(std::size_t group, std::size_t member, const BatchData& from);
+  void add_gradients(std::size_t slice);
   void record();
   bool impatient();
   double validation_loss(std::size_t draws) const;

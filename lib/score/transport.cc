@@ -1,7 +1,5 @@
 #include "score/transport.h"
 
-#include <tbb/parallel_for.h>
-
 #include <algorithm>
 
 #include "base/error.h"
@@ -11,11 +9,13 @@ namespace sde {
 
 static constexpr std::size_t kMostRows = 8192;  // half a gigabyte of costs
 
-Transport::Transport(const BatchOptions& options, std::size_t dimension, std::size_t lanes, std::size_t group)
+Transport::Transport(const BatchOptions& options, std::size_t dimension, std::uint64_t first,
+                     std::size_t lanes, std::size_t group)
     : options_(options),
       dimension_(dimension),
       lanes_(lanes),
-      group_(std::min(round_up_lanes(group), round_up_lanes(lanes))) {
+      group_(std::min(round_up_lanes(group), round_up_lanes(lanes))),
+      first_(first) {
   if (!wanted(options.coupling)) return;
   if (group_ > kMostRows) {
     fail(Status::usage, "/coupling_rows: at most {} rows are coupled at a time (got {}); give fewer",
@@ -33,17 +33,13 @@ double Transport::cost_bytes(Coupling coupling, std::size_t group) {
   return (coupling == Coupling::sinkhorn ? 16.0 : 8.0) * static_cast<double>(group * group);
 }
 
-void Transport::couple(const BatchStreams& streams, std::uint64_t step, std::uint64_t first,
-                       const BatchData& from) {
-  if (!wanted(options_.coupling)) return;
-  first_ = first;
-  tbb::parallel_for(std::size_t{0}, (lanes_ + group_ - 1) / group_, [&](std::size_t g) {
-    couple_group(streams, step, g * group_, std::min(group_, lanes_ - g * group_), from);
-  });
+std::size_t Transport::groups() const {
+  return wanted(options_.coupling) ? (lanes_ + group_ - 1) / group_ : 0;
 }
 
-void Transport::couple_group(const BatchStreams& streams, std::uint64_t step, std::size_t start,
-                             std::size_t count, const BatchData& from) {
+void Transport::couple(std::size_t group, const BatchStreams& streams, std::uint64_t step,
+                       const BatchData& from) {
+  const std::size_t start = group * group_, count = std::min(group_, lanes_ - start);
   const std::size_t lanes = round_up_lanes(count);
   const std::uint64_t first = first_ + start;
   double *u = u_.data() + start, *v = v_.data() + start;

@@ -17,29 +17,29 @@ struct BatchOptions;
 // another; the draws are those that an uncoupled batch would have.
 class Transport {
  public:
-  // Of `lanes` rows in groups of `group`, rounded up to whole kLaneQuantum; `options` must outlive it. Throws
-  // Error(Status::usage) for groups of more than 8192.
-  Transport(const BatchOptions& options, std::size_t dimension, std::size_t lanes, std::size_t group);
+  // Of `lanes` rows of a step from `first` on, in groups of `group`, rounded up to whole kLaneQuantum;
+  // `options` must outlive it. Throws Error(Status::usage) for groups of more than 8192.
+  Transport(const BatchOptions& options, std::size_t dimension, std::uint64_t first, std::size_t lanes,
+            std::size_t group);
 
   // Whether the coupling is one by transport; if not there is nothing to do.
   static bool wanted(Coupling coupling) { return coupling == Coupling::ot || coupling == Coupling::sinkhorn; }
   // Bytes of the costs of one group.
   static double cost_bytes(Coupling coupling, std::size_t group);
 
-  // Couples every group of the lanes first ... of a step, groups in parallel.
-  void couple(const BatchStreams& streams, std::uint64_t step, std::uint64_t first, const BatchData& from);
+  // 0 where there is nothing to do.
+  std::size_t groups() const;
+  // Couples one group of a step; groups may be coupled at the same time.
+  void couple(std::size_t group, const BatchStreams& streams, std::uint64_t step, const BatchData& from);
   // The noise that lane `lane` (counted over the whole step) goes with.
   float noise(std::size_t component, std::uint64_t lane) const {
     return noise_.row(component)[partner_[static_cast<std::size_t>(lane - first_)]];
   }
 
  private:
-  void couple_group(const BatchStreams& streams, std::uint64_t step, std::size_t start, std::size_t count,
-                    const BatchData& from);
-
   const BatchOptions& options_;
   std::size_t dimension_, lanes_, group_;
-  std::uint64_t first_ = 0;
+  std::uint64_t first_;
   StateBlock<float> noise_;
   AlignedVector<double> u_, v_;
   std::vector<std::uint32_t> partner_;

@@ -90,8 +90,8 @@ TEST(Transport, CouplesTheWholeBatchOrGroups) {
   fill_normals(streams.noise[0], 0, n, 3, {z0.data(), z1.data(), z2.data(), z3.data()});
   double before = 1e300;
   for (const std::size_t group : {16, 32, 96, 4096}) {
-    Transport transport(options, D, n, group);
-    transport.couple(streams, 3, 0, from);
+    Transport transport(options, D, 0, n, group);
+    for (std::size_t g = 0; g < transport.groups(); ++g) transport.couple(g, streams, 3, from);
     double sum = 0;
     std::vector<char> taken(n);
     for (std::size_t l = 0; l < n; ++l) {
@@ -117,7 +117,7 @@ TEST(Transport, CouplesTheWholeBatchOrGroups) {
     }
     EXPECT_NEAR(sum, total(cost, assign(cost, n)), 1e-4 * sum);
   }
-  EXPECT_THROW(Transport(options, D, 10000, 10000), Error);
+  EXPECT_THROW(Transport(options, D, 0, 10000, 10000), Error);
 }
 
 // scipy.optimize.linear_sum_assignment (SciPy 1.10.1) on cost[i][j] = (i + 1) (j + 3) mod 17, n = 16, and

@@ -1,0 +1,126 @@
+#include "score/train_steps.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "nn/elementwise.h"
+#include "score/rounds.h"
+
+namespace sde {
+
+// Batches are split into groups whatever the threads, and their sums added in order.
+static constexpr std::uint64_t kGroup = 256;
+// Networks whose evaluation is long get smaller groups, so that more threads have work; no more than so many.
+static constexpr std::uint64_t kSmallGroup = 32, kMostGroups = 64;
+static constexpr double kLongFlops = 1e6;
+
+static std::uint64_t group_of(const nn::Network& network, std::uint64_t batch) {
+  if (network.flops() < kLongFlops) return kGroup;
+  const std::uint64_t least = (batch + kMostGroups - 1) / kMostGroups;
+  return (least + kSmallGroup - 1) / kSmallGroup * kSmallGroup;
+}
+
+Trainer::Work::Work(const Trainer& t)
+    : options(t.batch_options()),
+      transport(options, t.dimension_, 0, static_cast<std::size_t>(t.batch_), t.coupling_rows()),
+      streams(t.options_.seed, t.dimension_, 0),
+      group(group_of(t.network_, t.batch_)),
+      loss((t.batch_ + group - 1) / group),
+      gradients(loss.size(), AlignedVector<float>(t.network_.trained_size())),
+      squares(nn::slices(t.network_.trained_size())) {}
+
+// The gradient of the rows of one group, and their loss.
+void Trainer::differentiate(std::size_t g, std::size_t member, const BatchData& from) {
+  Work& w = *work_;
+  std::unique_ptr<NoisedBatch>& batch = w.batches[member];
+  if (!batch) batch = std::make_unique<NoisedBatch>(network_, *process_, *loss_, w.options);
+  AlignedVector<float>& gradient = w.gradients[g];
+  std::fill(gradient.begin(), gradient.end(), 0.0f);
+  w.loss[g] = 0;
+  const std::uint64_t step = state_.network.step, end = std::min<std::uint64_t>(batch_, (g + 1) * w.group);
+  const std::size_t levels = grid_ ? grid_->steps(step, options_.steps) : 0;
+  std::size_t used = 0;
+  for (std::uint64_t first = g * w.group; first < end; first += used) {
+    used = static_cast<std::size_t>(std::min<std::uint64_t>(end - first, nn::kTapeLanes));
+    batch->draw(w.streams, step, first, round_up_lanes(used), from, w.transport);
+    w.loss[g] += batch->loss(state_.network.weights.data(), used, gradient.data(),
+                             1 / static_cast<double>(batch_), levels);
+  }
+}
+
+// The slices of one of `parts` shares of the parameters. A share for each member: what a core has written is
+// then what it reads again, and there is little to wait for.
+template <class F>
+static void for_share(std::size_t share, std::size_t parts, std::size_t slices, const F& slice) {
+  for (std::size_t k = share * slices / parts; k < (share + 1) * slices / parts; ++k) slice(k);
+}
+
+// Adds the gradients of all groups to that of the first.
+void Trainer::add_gradients(std::size_t slice) {
+  Work& w = *work_;
+  const std::size_t first = slice * nn::kSlice, count = std::min(nn::kSlice, w.gradients[0].size() - first);
+  float* sum = w.gradients[0].data() + first;
+  for (std::size_t g = 1; g < w.gradients.size(); ++g) nn::add_to(w.gradients[g].data() + first, sum, count);
+  w.squares[slice] = nn::sum_of_squares(sum, count);
+}
+
+bool Trainer::advance(std::uint64_t until, const std::function<bool()>& go_on) {
+  using Stage = Work::Stage;
+  Work& w = *work_;
+  const BatchData from{data_, noise_, rows_, labels_, spread_};
+  const std::size_t members = round_members(w.loss.size());
+  w.batches.resize(std::max(w.batches.size(), members));
+  double loss = 0;
+  bool finite = true;
+  Rounds rounds;
+  const auto start = [&] {
+    w.stage = w.transport.groups() ? Stage::couple : Stage::gradients;
+    return w.transport.groups() ? w.transport.groups() : w.loss.size();
+  };
+  rounds.pieces = start();
+  rounds.piece = [&](std::size_t k, std::size_t member) {
+    switch (w.stage) {
+      case Stage::couple:
+        return w.transport.couple(k, w.streams, state_.network.step, from);
+      case Stage::gradients:
+        return differentiate(k, member, from);
+      case Stage::sums:
+        return for_share(k, members, w.squares.size(), [&](std::size_t slice) { add_gradients(slice); });
+      case Stage::update:
+        return for_share(k, members, w.squares.size(), [&](std::size_t slice) {
+          nn::move(w.update, slice, w.gradients[0].data(), state_.network);
+        });
+    }
+  };
+  rounds.next = [&]() -> std::size_t {
+    switch (w.stage) {
+      case Stage::couple:
+        w.stage = Stage::gradients;
+        return w.loss.size();
+      case Stage::gradients:
+        loss = std::accumulate(w.loss.begin(), w.loss.end(), 0.0) / static_cast<double>(batch_);
+        w.stage = Stage::sums;
+        return members;
+      case Stage::sums: {
+        const double norm = std::sqrt(std::accumulate(w.squares.begin(), w.squares.end(), 0.0));
+        finite = std::isfinite(norm) && std::isfinite(loss);
+        if (!finite) return 0;
+        w.update =
+            nn::next_update(options_.optimizer, options_.steps, options_.ema, state_.network.step, norm);
+        w.stage = Stage::update;
+        return members;
+      }
+      case Stage::update:
+        ++state_.network.step;
+        state_.loss_sum += loss;
+        ++state_.loss_count;
+        return state_.network.step == until || !go_on() ? 0 : start();
+    }
+    return 0;
+  };
+  run_rounds(rounds, members);
+  return finite;
+}
+
+}  // namespace sde
