@@ -411,6 +411,9 @@ void Frame<T>::push(const T* theta) {
   }
 }
 
+// Columns of weights whose gradient is taken at once.
+static constexpr std::size_t kColumns = 64;
+
 // Passes the gradient of what an activation is applied to on.
 template <class T>
 void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side& side, bool with_input) {
@@ -418,17 +421,19 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
   const std::size_t rows = net_->values_[layer.out].rows, L = side.lanes;
   const T* d = of(side.gradients, side, layer.out);
   const Parameter& weight = net_->parameters_[layer.weight];
-  if (into) {
-    transpose(of(side.values, side, layer.in[0]), weight.columns, L, L, transposed_, weight.stride);
+  // A few columns at a time, which the first-level cache still holds when they are multiplied.
+  for (std::size_t c = 0; into && c < weight.columns; c += kColumns) {
+    const std::size_t columns = std::min(kColumns, weight.columns - c), n = round_up_lanes(columns);
+    transpose(of(side.values, side, layer.in[0]) + c * L, columns, L, L, transposed_, n);
     multiply({.m = rows,
-              .n = round_up_lanes(weight.columns),
+              .n = n,
               .k = L,
               .a = d,
               .a_row = L,
               .a_col = 1,
               .b = transposed_,
-              .ldb = weight.stride,
-              .c = into + weight.offset,
+              .ldb = n,
+              .c = into + weight.offset + c,
               .ldc = weight.stride,
               .accumulate = true});
   }
@@ -444,7 +449,9 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
               .ldb = L,
               .c = of(side.gradients, side, v) + from * L,
               .ldc = L,
-              .accumulate = side.seen[v] != 0});
+              .accumulate = side.seen[v] != 0,
+              .scale = side.slopes && net_->values_[v].in_chain ? slope(v) : nullptr,
+              .scale_period = L});
     side.seen[v] = 1;
   };
   // The features of time need no gradient, the class after them does; so do the data on request alone.
@@ -456,13 +463,13 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
 
 template <class T>
 void Frame<T>::backward(const T* theta, T* into, bool with_input) {
-  Side side = side_of_values();
+  Side side = side_of_values(true);
   for (std::size_t k = net_->layers_.size(); k-- > 0;) {
     const Layer& layer = net_->layers_[k];
     if (layer.kind == Network::Kind::linear) {
       T* bias = into + net_->parameters_[layer.bias].offset;
       const BlockView<T> block{gradient(layer.out), net_->values_[layer.out].rows, lanes_, lanes_};
-      if (layer.activation != Activation::identity) {
+      if (layer.activation != Activation::identity && !net_->values_[layer.out].in_chain) {
         scale_and_add_row_sums(block, slope(layer.out), bias);
       } else {
         add_row_sums<T>(block, bias);

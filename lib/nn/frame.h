@@ -57,14 +57,19 @@ class Frame {
     T *values, *gradients;
     std::size_t lanes;
     bool tangents;
+    bool slopes;  // whether gradients of values in chains take the slope of their activation at once
     std::vector<char> seen;  // by value: whether a gradient has been written yet
   };
   T* of(T* base, const Side& side, std::size_t v) { return at(base, v, side.lanes); }
-  Side side_of_values() {
-    return {values_, gradients_, lanes_, false, std::vector<char>(net_->values_.size())};
+  Side side_of_values(bool slopes) {
+    return {values_, gradients_, lanes_, false, slopes, std::vector<char>(net_->values_.size())};
   }
   Side side_of_tangents() {
-    return {tangents_, tangent_gradients_, lanes_ * tangent_count_, true,
+    return {tangents_,
+            tangent_gradients_,
+            lanes_ * tangent_count_,
+            true,
+            false,
             std::vector<char>(net_->values_.size())};
   }
   T* before(std::size_t v) { return at(before_, v, lanes_); }

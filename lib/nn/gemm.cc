@@ -71,9 +71,11 @@ HWY_INLINE void tile(const Product<T>& p, size_t row, size_t column) {
     a += kUnitColumns ? 1 : step;
   }
   if (p.scale) {
+    size_t at = column < p.scale_period ? column : column % p.scale_period;
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
-      const T* HWY_RESTRICT by = p.scale + row * p.scale_period + (column + v * N) % p.scale_period;
+      const T* HWY_RESTRICT by = p.scale + row * p.scale_period + at;
+      at = at + N < p.scale_period ? at + N : 0;
 #pragma GCC unroll 12
       for (int r = 0; r < R; ++r) sum[r][v] = hn::Mul(sum[r][v], hn::Load(d, by + r * p.scale_period));
     }

@@ -139,6 +139,7 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
     case NetworkType::unet:
       output_ = add_unet(time);
   }
+  find_chains();
   if (classes) {
     embedding_ =
         add_parameter({.name = "class_embedding/W", .rows = classes + 1, .columns = label, .deviation = 1});
@@ -149,6 +150,17 @@ Network::Network(const NetworkOptions& options, std::size_t inputs, std::size_t 
                                 .columns = features_ / 2,
                                 .trained = false,
                                 .vector = true});
+  }
+}
+
+void Network::find_chains() {
+  std::vector<int> uses(values_.size());
+  for (const Layer& layer : layers_) {
+    for (const std::size_t in : layer.in) uses[in] += layer.kind == Kind::linear ? 1 : 2;
+  }
+  for (const Layer& layer : layers_) {
+    values_[layer.out].in_chain =
+        layer.kind == Kind::linear && layer.activation != Activation::identity && uses[layer.out] == 1;
   }
 }
 

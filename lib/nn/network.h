@@ -109,6 +109,7 @@ class Network {
     std::size_t rows = 0, offset = 0;              // offset: rows of the values before it
     bool time_only = false;                        // does not depend on x
     std::size_t slope_rows = 0, slope_offset = 0;  // of what is kept for derivatives
+    bool in_chain = false;  // an activation of a linear layer that one more, and nothing else, is applied to
   };
   enum class Kind { linear, norm, add, windows, convolution, halve, enlarge, join, planes, attention };
   struct Layer {
@@ -139,6 +140,7 @@ class Network {
   std::size_t add_norm(const std::string& name, std::size_t in, const NormShape& shape, std::size_t film = 0,
                        Activation activation = Activation::identity);
   std::size_t add_sum(std::size_t a, std::size_t b);
+  void find_chains();
   // Layers on images, in unet.cc.
   struct Image {
     std::size_t value;

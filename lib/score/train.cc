@@ -21,8 +21,10 @@ namespace {
 
 constexpr std::uint64_t kBatch = 512;
 constexpr std::uint64_t kCurvePoints = 200, kCurveSpacing = 10;  // at most so many, at least so far apart
-constexpr double kDiverged = 100;                                // times the loss of the first step, or 1
-constexpr std::size_t kFloorRows = 8192;                         // of images
+// Steps between copies of the whole state, each of which takes some tenths of a step.
+constexpr std::uint64_t kGoodSpacing = 50;
+constexpr double kDiverged = 100;         // times the loss of the first step, or 1
+constexpr std::size_t kFloorRows = 8192;  // of images
 constexpr std::size_t kValidationDraws = 4096, kCurveDraws = 1024;
 
 void check(const TrainOptions& o) {
@@ -278,7 +280,7 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
         state_.network.ema = std::move(state_.best);
         return End::early;
       }
-      good_ = state_;
+      if (until == 1 || until / kGoodSpacing > good_.network.step / kGoodSpacing) good_ = state_;
       hooks.report(until, options_.steps);
     }
     if (due()) {

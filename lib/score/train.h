@@ -129,8 +129,8 @@ class Trainer {
   enum class End { finished, early, stopped, diverged };
   // Runs to options.steps from where the state is. `checkpoint`, where given, is called between steps at
   // least every `seconds`. Where the loss stops being finite, or it or that of validation is a hundred times
-  // that of the first step, goes back to the last good point of the curve and returns `diverged`. `early` is
-  // the end of patience.
+  // that of the first step, goes back to a good point of the curve, fifty steps or one point before, and
+  // returns `diverged`. `early` is the end of patience.
   End run(const Hooks& hooks, const std::function<void()>& checkpoint = {}, double seconds = 0);
 
   const TrainOptions& options() const { return options_; }
