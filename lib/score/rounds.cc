@@ -16,8 +16,9 @@
 namespace sde {
 namespace {
 
-// Looks at the round before a thread sleeps: 10 to 40 microseconds, about what it takes to wake one.
-constexpr int kLooks = 500;
+// Looks at the round before a thread sleeps: 10 to 40 microseconds, about what it takes to wake one. And
+// looks before it takes what others should: they are late by as much as two cores take to talk, or not there.
+constexpr int kLooks = 500, kPatience = 40;
 
 // A round's number in the upper half of 64 bits, so that what belongs to another round is never taken for
 // its own; in the lower one its pieces, or the next of a share.
@@ -39,10 +40,17 @@ class Crew {
   }
 
   void work(std::size_t member) {
-    std::uint64_t seen = now_.load(std::memory_order_acquire);
-    while (low_of(seen)) {
-      for (std::size_t i = 0; i < members_; ++i) take_share((member + i) % members_, member, seen);
-      seen = wait_while(seen);
+    bool patient = true;
+    for (std::uint64_t seen = now_.load(std::memory_order_acquire); low_of(seen);) {
+      take_share(member, member, seen);
+      if (!patient || !changes(seen, kPatience)) {
+        bool helped = false;
+        for (std::size_t i = 1; i < members_; ++i)
+          helped |= take_share((member + i) % members_, member, seen);
+        patient = !helped;
+        if (!changes(seen, kLooks)) sleep(seen);
+      }
+      seen = now_.load(std::memory_order_acquire);
     }
   }
 
@@ -60,23 +68,27 @@ class Crew {
   void open(std::uint64_t pieces) {
     const std::uint64_t round = round_of(now_.load(std::memory_order_relaxed)) + 1;
     unfinished_.store(pieces, std::memory_order_relaxed);
-    for (std::size_t i = 0; i < members_; ++i) {
-      shares_[i].next.store(packed(round, first_of(i, pieces)), std::memory_order_release);
-    }
-    now_.store(packed(round, pieces));  // in sequence with the look for sleepers that follows
-    now_.notify_all();
+    now_.store(packed(round, pieces));
+    if (sleepers_.load()) now_.notify_all();
   }
 
-  void take_share(std::size_t share, std::size_t member, std::uint64_t round) {
-    const std::uint64_t end = first_of(share + 1, low_of(round));
+  // Whether there was anything left in it. A share that says nothing of this round has not been begun.
+  bool take_share(std::size_t share, std::size_t member, std::uint64_t now) {
+    const std::uint64_t round = round_of(now), first = first_of(share, low_of(now)),
+                        end = first_of(share + 1, low_of(now));
     std::atomic<std::uint64_t>& next = shares_[share].next;
-    std::uint64_t k = next.load(std::memory_order_acquire);
-    while (round_of(k) == round_of(round) && low_of(k) < end) {
-      if (!next.compare_exchange_weak(k, k + 1, std::memory_order_acquire)) continue;
-      guard([&] { rounds_.piece(low_of(k), member); });
+    bool any = false;
+    std::uint64_t word = next.load(std::memory_order_acquire);
+    while (round_of(word) <= round) {
+      const std::uint64_t k = round_of(word) < round ? first : low_of(word);
+      if (k >= end) break;
+      if (!next.compare_exchange_weak(word, packed(round, k + 1), std::memory_order_acq_rel)) continue;
+      any = true;
+      guard([&] { rounds_.piece(k, member); });
       if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) finish();
-      k = next.load(std::memory_order_acquire);
+      word = next.load(std::memory_order_acquire);
     }
+    return any;
   }
 
   void finish() {
@@ -85,17 +97,19 @@ class Crew {
     open(thrown_ ? 0 : pieces);
   }
 
-  std::uint64_t wait_while(std::uint64_t seen) {
-    std::uint64_t now = now_.load(std::memory_order_acquire);
-    for (int i = 0; now == seen && i < kLooks; ++i) {
+  bool changes(std::uint64_t seen, int looks) const {
+    for (int i = 0; i < looks; ++i) {
+      if (now_.load(std::memory_order_acquire) != seen) return true;
       hwy::Pause();
-      now = now_.load(std::memory_order_acquire);
     }
-    if (now == seen) {
-      now_.wait(seen, std::memory_order_acquire);
-      now = now_.load(std::memory_order_acquire);
-    }
-    return now;
+    return false;
+  }
+
+  // Either open() sees a sleeper, or the sleeper the new round.
+  void sleep(std::uint64_t seen) {
+    ++sleepers_;
+    now_.wait(seen);
+    --sleepers_;
   }
 
   template <class F>
@@ -113,6 +127,7 @@ class Crew {
   std::unique_ptr<Share[]> shares_;
   alignas(kAlignment) std::atomic<std::uint64_t> now_{0};  // the round
   alignas(kAlignment) std::atomic<std::uint64_t> unfinished_{0};
+  alignas(kAlignment) std::atomic<int> sleepers_{0};
   std::mutex mutex_;
   std::exception_ptr thrown_;
 };
