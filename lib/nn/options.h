@@ -78,6 +78,14 @@ struct NetworkOptions {
   }
 };
 
+// Of the factors of the matrix products of training; they are summed in f32. bf16x3 takes numbers of 16 bits
+// for those of 24, as the sum of two of bfloat16, and three products for each; bf16 takes 8 bits.
+enum class Precision { f32, bf16x3, bf16 };
+constexpr auto enum_names(Precision) {
+  using enum Precision;
+  return std::array{std::pair{"f32", f32}, std::pair{"bf16x3", bf16x3}, std::pair{"bf16", bf16}};
+}
+
 enum class OptimizerType { adam, adamw, adadelta };
 constexpr auto enum_names(OptimizerType) {
   using enum OptimizerType;
