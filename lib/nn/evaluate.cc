@@ -30,8 +30,8 @@ std::size_t Network::memory_bytes(std::size_t lanes) const {
   return Frame<float>(*this, chunk_lanes(tangents, lanes), tangents, true, false).memory() * sizeof(float);
 }
 
-std::size_t Network::tape_bytes(std::size_t lanes) const {
-  return Frame<float>(*this, lanes, 0, true, true).memory() * sizeof(float);
+std::size_t Network::tape_bytes(std::size_t lanes, Precision precision) const {
+  return Frame<float>(*this, lanes, 0, true, true, false, precision).memory() * sizeof(float);
 }
 
 template <class T, class Before, class After>
@@ -109,8 +109,8 @@ void Network::trace(const T* theta, Time<T> t, BlockView<const T> x, BlockView<T
 }
 
 template <class T>
-Tape<T>::Tape(const Network& network, std::size_t most_lanes)
-    : frame_(network, most_lanes, 0, true, true),
+Tape<T>::Tape(const Network& network, std::size_t most_lanes, Precision precision)
+    : frame_(network, most_lanes, 0, true, true, false, precision),
       output_(network.output_),
       rows_{network.inputs(), network.outputs()} {
   memory_.resize(frame_.memory());

@@ -9,13 +9,14 @@ namespace sde::nn {
 
 template <class T>
 Frame<T>::Frame(const Network& network, std::size_t lanes, std::size_t tangents, bool slopes, bool gradients,
-                bool twice)
+                bool twice, Precision precision)
     : net_(&network),
       lanes_(lanes),
       tangent_count_(tangents),
       keep_slopes_(slopes),
       keep_gradients_(gradients),
-      twice_(twice) {
+      twice_(twice),
+      parts_(parts_of(precision)) {
   memory_ = network.value_rows_ * kLaneQuantum +
             network.value_rows_ * lanes * (1 + tangents + (gradients ? 1 : 0)) +
             (slopes ? network.slope_rows_ * lanes : 0) + round_up_lanes(network.fold_rows_) + lanes +
@@ -25,6 +26,7 @@ Frame<T>::Frame(const Network& network, std::size_t lanes, std::size_t tangents,
         transposed_rows() * lanes * (twice ? std::max<std::size_t>(1, tangents) : 1) + network.flipped_;
   if (twice)
     memory_ += network.value_rows_ * lanes * (1 + 2 * tangents) + (network.widest_ + kTwiceRows) * lanes;
+  memory_ += 2 * packed_size();
 }
 
 template <class T>
@@ -54,6 +56,8 @@ void Frame<T>::place(T* memory) {
   time_ = take(lanes_ + kLaneQuantum);
   inverse_ = take(net_->groups_ * lanes_);
   attention_ = take(attention_rows() * lanes_);
+  left_ = take(packed_size());
+  right_ = take(packed_size());
 }
 
 template <class T>
@@ -143,7 +147,9 @@ void Frame<T>::linear(const Layer& layer, const T* theta) {
   const T* bias = folded ? fold_ + layer.fold : theta + net_->parameters_[layer.bias].offset;
   // Where the part of time is in the bias, the columns after it are left.
   const std::size_t skipped = folded && layer.joined ? net_->values_[0].rows : 0;
-  if (layer.columns > skipped) {
+  if (packed_ && !uniform_ && layer.columns > 0) {
+    packed_forward(layer, value(layer.in[0]), n, bias, out);
+  } else if (layer.columns > skipped) {
     const Parameter& weight = net_->parameters_[layer.weight];
     multiply({.m = rows,
               .n = n,
@@ -421,8 +427,10 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
   const std::size_t rows = net_->values_[layer.out].rows, L = side.lanes;
   const T* d = of(side.gradients, side, layer.out);
   const Parameter& weight = net_->parameters_[layer.weight];
+  if (into && packed_)
+    packed_weight_gradient(weight, d, of(side.values, side, layer.in[0]), L, into + weight.offset);
   // A few columns at a time, which the first-level cache still holds when they are multiplied.
-  for (std::size_t c = 0; into && c < weight.columns; c += kColumns) {
+  for (std::size_t c = 0; into && !packed_ && c < weight.columns; c += kColumns) {
     const std::size_t columns = std::min(kColumns, weight.columns - c), n = round_up_lanes(columns);
     transpose(of(side.values, side, layer.in[0]) + c * L, columns, L, L, transposed_, n);
     multiply({.m = rows,
@@ -457,7 +465,14 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
   // The features of time need no gradient, the class after them does; so do the data on request alone.
   const std::size_t v = layer.in[0];
   if (v == 0 && net_->classes_ && into && !side.tangents) pass_on(0, net_->features_, net_->features_);
-  if (v > 1) pass_on(v, 0, 0);
+  if (v > 1 && packed_) {
+    packed_input_gradient(layer, d, L, side.seen[v] != 0, of(side.gradients, side, v));
+    if (side.slopes && net_->values_[v].in_chain)
+      scale_by<T>(of(side.gradients, side, v), slope(v), net_->values_[v].rows, L, L);
+    side.seen[v] = 1;
+  } else if (v > 1) {
+    pass_on(v, 0, 0);
+  }
   if (layer.joined && with_input) pass_on(1, 0, net_->values_[v].rows);
 }
 

@@ -5,6 +5,7 @@
 
 #include "nn/attention.h"
 #include "nn/network.h"
+#include "nn/packed_weights.h"
 
 namespace sde::nn {
 
@@ -16,8 +17,9 @@ class Frame {
  public:
   // What is kept besides values: slopes of activations, `tangents` tangents a lane, gradients; for backward()
   // through the tangents (`twice`, with slopes and gradients) also what activations were applied to.
+  // `precision`: other than f32 where use() will name packed weights.
   Frame(const Network& network, std::size_t lanes, std::size_t tangents, bool slopes, bool gradients,
-        bool twice = false);
+        bool twice = false, Precision precision = Precision::f32);
 
   std::size_t memory() const { return memory_; }  // scalars needed by place()
   void place(T* memory);
@@ -33,6 +35,9 @@ class Frame {
   T* tangent_gradient(std::size_t v) { return at(tangent_gradients_, v, lanes_ * tangent_count_); }
   T* time() { return time_; }
   std::size_t lanes() const { return lanes_; }
+  // Linear layers take the weights of forward() and backward() from here, and their products in its
+  // precision; null: from theta, in that of T.
+  void use(const PackedWeights* packed) { packed_ = packed; }
 
   // All lanes at one time and of one class: what depends on these alone is computed here once, also the part
   // of it in biases.
@@ -104,10 +109,19 @@ class Frame {
   std::size_t attention_rows() const { return net_->attending_ * (keep_slopes_ ? 1 : net_->attending_); }
   std::size_t transposed_rows() const { return round_up_lanes(net_->widest_ + net_->inputs_) + kLaneQuantum; }
   void linear_backward(const Layer& layer, const T* theta, T* into, Side& side, bool with_input);
+  // Numbers of one of the two pieces of memory for packed factors.
+  std::size_t packed_size() const;
+  // In frame_packed.cc: out = start + W x for n lanes; and for a layer with the gradient d of its output,
+  // that of its weights (added) and of its input.
+  void packed_forward(const Layer& layer, const T* x, std::size_t n, const T* bias, T* out);
+  void packed_weight_gradient(const Parameter& weight, const T* d, const T* x, std::size_t n, T* into);
+  void packed_input_gradient(const Layer& layer, const T* d, std::size_t n, bool accumulate, T* out);
 
   const Network* net_;
   std::size_t lanes_, tangent_count_, memory_ = 0;
   bool keep_slopes_, keep_gradients_, twice_, uniform_ = false;
+  std::size_t parts_ = 0;  // of packed factors
+  const PackedWeights* packed_ = nullptr;
   const std::int32_t* labels_ = nullptr;
   std::int32_t label_ = kNoClass;
   T *values_ = nullptr, *slopes_ = nullptr, *tangents_ = nullptr, *gradients_ = nullptr,
@@ -115,6 +129,7 @@ class Frame {
   T *fold_ = nullptr, *time_ = nullptr, *transposed_ = nullptr, *flipped_ = nullptr, *attention_ = nullptr,
     *inverse_ = nullptr;
   T *tangent_gradients_ = nullptr, *before_ = nullptr, *raw_ = nullptr, *scratch_ = nullptr;
+  T *left_ = nullptr, *right_ = nullptr;  // packed factors
 };
 
 }  // namespace sde::nn

@@ -55,6 +55,7 @@ template <class T>
 class Tape;
 template <class T>
 class TangentTape;
+class PackedWeights;
 
 class Network {
  public:
@@ -77,7 +78,7 @@ class Network {
   // Of the f32 workspace for blocks of `lanes`, with tangents.
   std::size_t memory_bytes(std::size_t lanes) const;
   // Of an f32 tape of `lanes`.
-  std::size_t tape_bytes(std::size_t lanes) const;
+  std::size_t tape_bytes(std::size_t lanes, Precision precision = Precision::f32) const;
 
   // theta from N(0, deviation^2), a pure function of (seed, parameter, element). The last layer starts at
   // zero, so that an untrained network is zero.
@@ -104,6 +105,7 @@ class Network {
   friend class Tape;
   template <class T>
   friend class TangentTape;
+  friend class PackedWeights;
 
   struct Value {
     std::size_t rows = 0, offset = 0;              // offset: rows of the values before it

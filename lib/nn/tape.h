@@ -14,13 +14,17 @@ inline constexpr std::size_t kTapeLanes = 64;
 template <class T>
 class Tape {
  public:
-  Tape(const Network& network, std::size_t most_lanes);
+  // `precision`: of packed weights that use() will name.
+  Tape(const Network& network, std::size_t most_lanes, Precision precision = Precision::f32);
 
   void resize(std::size_t lanes);  // a multiple of kLaneQuantum, at most most_lanes
   BlockView<T> input();            // [inputs][lane]
   T* time();                       // [lane]
   // [lane], read by forward and backward; null: no class.
   void set_labels(const std::int32_t* labels);
+  // Weights of linear layers, packed from the theta of forward and backward; null: theta's, in the precision
+  // of T.
+  void use(const PackedWeights* packed) { frame_.use(packed); }
   BlockView<const T> forward(const T* theta);
   BlockView<T> output_gradient();
   // Adds dL/dtheta to `gradient`, laid out like theta. Overwrites the output gradient.

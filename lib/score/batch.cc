@@ -46,7 +46,7 @@ NoisedBatch::NoisedBatch(const nn::Network& network, const NoiseProcess& process
   } else if (loss.prediction() == Prediction::energy) {
     tangent_.emplace(network, n, 1);
   } else {
-    tape_.emplace(network, n);
+    tape_.emplace(network, n, options.precision);
   }
   for (AlignedVector<double>* v : {&u_, &v_, &t_, &a_, &s_, &drop_, &unused_, &weight_, &even_, &odd_})
     v->resize(n);
@@ -142,7 +142,8 @@ void NoisedBatch::draw(const BatchStreams& streams, std::uint64_t step, std::uin
 }
 
 double NoisedBatch::loss(const float* theta, std::size_t used, float* gradient, double scale,
-                         std::size_t levels) {
+                         std::size_t levels, const nn::PackedWeights* packed) {
+  if (tape_) tape_->use(packed);
   switch (options_.objective) {
     case Objective::denoising:
       break;

@@ -34,8 +34,9 @@ struct BatchOptions {
   Coupling coupling = Coupling::independent;
   double regularization = 0.05;  // of Sinkhorn's plans, over the mean cost
   double label_dropout = 0;
-  const ConsistencyGrid* grid = nullptr;  // consistency, distillation
-  const ScoreModel* teacher = nullptr;    // distillation
+  const ConsistencyGrid* grid = nullptr;         // consistency, distillation
+  const ScoreModel* teacher = nullptr;           // distillation
+  nn::Precision precision = nn::Precision::f32;  // of the products behind gradients
 };
 
 // Memory of one thread, for nn::kTapeLanes lanes.
@@ -50,8 +51,9 @@ class NoisedBatch {
   void draw(const BatchStreams& streams, std::uint64_t step, std::uint64_t first, std::size_t lanes,
             const BatchData& from, const Transport& transport);
   // The sum over the first `used` lanes of their loss. With `gradient`, adds the gradient of `scale` times
-  // that sum. `levels`: of the consistency grid.
-  double loss(const float* theta, std::size_t used, float* gradient, double scale, std::size_t levels = 0);
+  // that sum. `levels`: of the consistency grid. `packed`: theta's weights, where gradients are not of f32.
+  double loss(const float* theta, std::size_t used, float* gradient, double scale, std::size_t levels = 0,
+              const nn::PackedWeights* packed = nullptr);
 
  private:
   double squared_errors(BlockView<const float> out, std::size_t used, double scale,

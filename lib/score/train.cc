@@ -226,10 +226,11 @@ double Trainer::loss_floor() const {
 
 double Trainer::memory_bytes() const {
   const double theta = static_cast<double>(network_.size()) * sizeof(float);
-  const double tapes =
-      static_cast<double>(network_.tape_bytes(nn::kTapeLanes) * round_members(work_->loss.size()));
+  const double tapes = static_cast<double>(network_.tape_bytes(nn::kTapeLanes, options_.precision) *
+                                           round_members(work_->loss.size()));
   return theta * (2 * 4 + static_cast<double>(work_->loss.size())) + tapes +
          Transport::cost_bytes(options_.coupling, coupling_rows()) +
+         (work_->packed ? work_->packed->bytes() : 0) +
          static_cast<double>(data_.size() + noise_.size()) * sizeof(float);
 }
 

@@ -51,6 +51,7 @@ BatchOptions Trainer::batch_options() const {
   batch.regularization = options_.sinkhorn_regularization;
   batch.label_dropout = options_.label_dropout;
   batch.grid = grid_ ? &*grid_ : nullptr;
+  batch.precision = options_.precision;
   batch.teacher = options_.objective == Objective::distillation ? teacher_.get() : nullptr;
   return batch;
 }
@@ -62,7 +63,19 @@ void Trainer::check_objective(const ScoreModel* teacher) const {
   const bool matching = o.objective == Objective::sliced || o.objective == Objective::implicit;
   const bool coupled = o.coupling != Coupling::independent;
   const bool taught = o.objective == Objective::distillation || o.coupling == Coupling::reflow;
-  if (matching || o.prediction == Prediction::energy) nn::TangentTape<float>(network_, kLaneQuantum, 1);
+  if (matching || o.prediction == Prediction::energy) {
+    nn::TangentTape<float>(network_, kLaneQuantum, 1);
+    if (o.precision != nn::Precision::f32) {
+      fail(Status::usage, "/precision: {} needs second derivatives, which are computed in f32 (got {})",
+           matching ? std::string("objective ") + name_of(o.objective) : "prediction energy",
+           name_of(o.precision));
+    }
+  }
+  if (o.precision != nn::Precision::f32 && o.network.type == nn::NetworkType::unet) {
+    fail(Status::usage,
+         "/precision: convolutions are computed in f32; {} is for networks of type mlp and resmlp",
+         name_of(o.precision));
+  }
   if (consistency && o.prediction != Prediction::edm) {
     fail(Status::usage,
          "/prediction: a consistency function is of the form that edm gives it; take edm (got {})",

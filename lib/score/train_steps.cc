@@ -28,7 +28,9 @@ Trainer::Work::Work(const Trainer& t)
       group(group_of(t.network_, t.batch_)),
       loss((t.batch_ + group - 1) / group),
       gradients(loss.size(), AlignedVector<float>(t.network_.trained_size())),
-      squares(nn::slices(t.network_.trained_size())) {}
+      squares(nn::slices(t.network_.trained_size())) {
+  if (options.precision != nn::Precision::f32) packed.emplace(t.network_, options.precision);
+}
 
 // The gradient of the rows of one group, and their loss.
 void Trainer::differentiate(std::size_t g, std::size_t member, const BatchData& from) {
@@ -45,7 +47,7 @@ void Trainer::differentiate(std::size_t g, std::size_t member, const BatchData& 
     used = static_cast<std::size_t>(std::min<std::uint64_t>(end - first, nn::kTapeLanes));
     batch->draw(w.streams, step, first, round_up_lanes(used), from, w.transport);
     w.loss[g] += batch->loss(state_.network.weights.data(), used, gradient.data(),
-                             1 / static_cast<double>(batch_), levels);
+                             1 / static_cast<double>(batch_), levels, w.packed ? &*w.packed : nullptr);
   }
 }
 
@@ -74,15 +76,27 @@ bool Trainer::advance(std::uint64_t until, const std::function<bool()>& go_on) {
   double loss = 0;
   bool finite = true;
   Rounds rounds;
+  const auto gradients = [&] {
+    w.stage = Stage::gradients;
+    return w.loss.size();
+  };
+  const auto weights = [&] {
+    if (!w.packed) return gradients();
+    w.stage = Stage::pack;
+    return w.packed->pieces();
+  };
   const auto start = [&] {
-    w.stage = w.transport.groups() ? Stage::couple : Stage::gradients;
-    return w.transport.groups() ? w.transport.groups() : w.loss.size();
+    if (!w.transport.groups()) return weights();
+    w.stage = Stage::couple;
+    return w.transport.groups();
   };
   rounds.pieces = start();
   rounds.piece = [&](std::size_t k, std::size_t member) {
     switch (w.stage) {
       case Stage::couple:
         return w.transport.couple(k, w.streams, state_.network.step, from);
+      case Stage::pack:
+        return w.packed->pack(k, state_.network.weights.data());
       case Stage::gradients:
         return differentiate(k, member, from);
       case Stage::sums:
@@ -96,8 +110,9 @@ bool Trainer::advance(std::uint64_t until, const std::function<bool()>& go_on) {
   rounds.next = [&]() -> std::size_t {
     switch (w.stage) {
       case Stage::couple:
-        w.stage = Stage::gradients;
-        return w.loss.size();
+        return weights();
+      case Stage::pack:
+        return gradients();
       case Stage::gradients:
         loss = std::accumulate(w.loss.begin(), w.loss.end(), 0.0) / static_cast<double>(batch_);
         w.stage = Stage::sums;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "score/batch.h"
@@ -20,9 +21,10 @@ struct Trainer::Work {
   std::vector<AlignedVector<float>> gradients;
   std::vector<double> squares;                        // of the gradient, by slice
   std::vector<std::unique_ptr<NoisedBatch>> batches;  // by member
-  // A step is so many rounds of pieces: groups of coupled rows, groups of rows, and twice a share of the
-  // parameters for each member.
-  enum class Stage { couple, gradients, sums, update } stage = Stage::couple;
+  std::optional<nn::PackedWeights> packed;            // where products are not of f32
+  // A step is so many rounds of pieces: groups of coupled rows, packed weights, groups of rows, and twice a
+  // share of the parameters for each member.
+  enum class Stage { couple, pack, gradients, sums, update } stage = Stage::couple;
   nn::Update update;
 };
 

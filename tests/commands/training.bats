@@ -128,3 +128,24 @@ with open("counts.csv", "w") as a, open("even.csv", "w") as b:
   fails_with 2 score-train bad.json data.h5 -o model.h5
   assert_output --partial '/process/beta: must be >= 0'
 }
+
+@test "products of bfloat16 train the same weights on every instruction set, and models of f32" {
+  for precision in bf16x3 bf16; do
+    score-train train.json data.h5 --precision $precision -f -o best.h5 --json >best.json
+    SDE_SIMD=portable score-train train.json data.h5 --set precision=$precision -f -o portable.h5 --json >portable.json
+    json '.validation_loss' best.json >one
+    json '.validation_loss' portable.json >other
+    cmp one other
+    python '
+import h5py, numpy as np
+a, b = h5py.File("best.h5"), h5py.File("portable.h5")
+assert all(np.array_equal(a[k][()], b[k][()]) and a[k].dtype == np.float32 for k in ("weights/layer0/W", "ema/layer1/W"))'
+    sde-sample best.h5 -N 10 >/dev/null
+  done
+  score-train train.json data.h5 -f -o best.h5 --json >best.json
+  json '.validation_loss' best.json >other
+  run ! cmp one other
+  fails_with 2 score-train train.json data.h5 --precision f16 -o other.h5
+  fails_with 2 score-train train.json data.h5 --precision bf16 --set objective=sliced -o other.h5
+  assert_output --partial 'precision: objective sliced needs second derivatives'
+}

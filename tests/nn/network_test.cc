@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <random>
 
 #include "base/error.h"
@@ -264,6 +265,52 @@ TEST_P(Networks, GradientHasTheSameBitsOnEveryTarget) {
     tape.backward(theta.data(), gradient.data());
     if (first.empty()) first = gradient;
     EXPECT_EQ(gradient, first) << target;
+  }
+  set_target(available_targets().front());
+}
+
+// Products of bfloat16: the gradient of the network in f32, to the bits that are kept, and the same
+// everywhere.
+TEST_P(Networks, GradientsOfPackedWeightsAreNearAndTheSameOnEveryTarget) {
+  if (options().type == NetworkType::unet) return;
+  const Network network(options(), kIn, kOut, GetParam().classes);
+  const AlignedVector<float> theta = random_theta<float>(network, 9);
+  const auto x = random_block<float>(kIn, kLanes, 10), weight = random_block<float>(kOut, kLanes, 11);
+  const auto labels = all_labels(GetParam().classes, kLanes);
+  const auto gradient_of = [&](Precision precision) {
+    Tape<float> tape(network, kLanes, precision);
+    std::optional<PackedWeights> packed;
+    if (precision != Precision::f32) {
+      packed.emplace(network, precision);
+      for (std::size_t i = 0; i < packed->pieces(); ++i) packed->pack(i, theta.data());
+      tape.use(&*packed);
+    }
+    AlignedVector<float> gradient(network.size());
+    copy<float>(x, tape.input());
+    std::fill_n(tape.time(), kLanes, 0.4f);
+    tape.set_labels(labels.data());
+    tape.forward(theta.data());
+    copy<float>(weight, tape.output_gradient());
+    tape.backward(theta.data(), gradient.data());
+    return gradient;
+  };
+  const AlignedVector<float> exact = gradient_of(Precision::f32);
+  double size = 0;
+  for (const float g : exact) size += static_cast<double>(g) * static_cast<double>(g);
+  for (const Precision precision : {Precision::bf16x3, Precision::bf16}) {
+    AlignedVector<float> first;
+    for (const std::string& target : available_targets()) {
+      set_target(target);
+      const AlignedVector<float> gradient = gradient_of(precision);
+      if (first.empty()) first = gradient;
+      EXPECT_EQ(gradient, first) << target;
+    }
+    double error = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i)
+      error += std::pow(static_cast<double>(first[i] - exact[i]), 2);
+    const double relative = std::sqrt(error / size);
+    EXPECT_LT(relative, precision == Precision::bf16 ? 0x1p-6 : 0x1p-14);
+    EXPECT_GT(relative, precision == Precision::bf16 ? 0x1p-12 : 0x1p-20);
   }
   set_target(available_targets().front());
 }

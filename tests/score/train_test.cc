@@ -53,16 +53,20 @@ TrainOptions small() {
 
 TEST(Trainer, SameBitsForAnyThreadsAndTarget) {
   const auto data = draw(512, 1);
-  AlignedVector<float> first;
-  for (const std::size_t threads : {1, 2}) {
-    for (const std::string& target : available_targets()) {
-      set_target(target);
-      const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
-      Trainer trainer(small(), data, 512, 2);
-      EXPECT_EQ(trainer.run({}), Trainer::End::finished);
-      const auto& weights = trainer.state().network.ema;
-      if (first.empty()) first = weights;
-      EXPECT_EQ(weights, first) << target << ", threads " << threads;
+  TrainOptions options = small();
+  for (const nn::Precision precision : {nn::Precision::f32, nn::Precision::bf16x3, nn::Precision::bf16}) {
+    options.precision = precision;
+    AlignedVector<float> first;
+    for (const std::size_t threads : {1, 2}) {
+      for (const std::string& target : available_targets()) {
+        set_target(target);
+        const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, threads);
+        Trainer trainer(options, data, 512, 2);
+        EXPECT_EQ(trainer.run({}), Trainer::End::finished);
+        const auto& weights = trainer.state().network.ema;
+        if (first.empty()) first = weights;
+        EXPECT_EQ(weights, first) << target << ", threads " << threads;
+      }
     }
   }
   set_target(available_targets().front());
@@ -203,6 +207,38 @@ TEST(Trainer, RefusesBadDataAndOptions) {
   with([](auto& c) { c.validation_fraction = 1; }, "/validation_fraction");
   with([](auto& c) { c.optimizer.lr = -1; }, "/optimizer/lr");
   with([](auto& c) { c.network.time_embedding.type = nn::TimeEmbedding::none; }, "/network/time_embedding");
+  with([](auto& c) { c.precision = nn::Precision::bf16, c.objective = Objective::sliced; },
+       "/precision: objective sliced");
+  with([](auto& c) { c.precision = nn::Precision::bf16x3, c.prediction = Prediction::energy; },
+       "/precision: prediction energy");
+  with(
+      [](auto& c) {
+        c.precision = nn::Precision::bf16;
+        c.network.type = nn::NetworkType::unet;
+        c.network.image = {2, 1, 1};
+        c.network.hidden = {16};
+      },
+      "/precision: convolutions");
+}
+
+// Products of fewer bits lead to another network, and to the same loss.
+TEST(Trainer, LearnsAsMuchInEveryPrecision) {
+  const auto data = draw(2048, 1);
+  TrainOptions o = small();
+  o.network.hidden = {64, 64};
+  o.batch = 256;
+  o.steps = 1000;
+  o.optimizer.lr = 4e-3;
+  o.ema = 0.99;
+  Trainer single(o, data, 2048, 2);
+  single.run({});
+  for (const nn::Precision precision : {nn::Precision::bf16x3, nn::Precision::bf16}) {
+    o.precision = precision;
+    Trainer trainer(o, data, 2048, 2);
+    ASSERT_EQ(trainer.run({}), Trainer::End::finished);
+    EXPECT_NE(trainer.state().network.ema, single.state().network.ema);
+    EXPECT_NEAR(trainer.validation_loss(), single.validation_loss(), 0.02 * single.validation_loss());
+  }
 }
 
 // Data from one Gaussian: the best loss is known, every prediction and process comes close to it.

@@ -48,6 +48,9 @@ cli::ToolInfo describe() {
   o.integer("steps", "/steps", "steps of the optimiser").value_name("N").default_text("20000");
   o.integer("batch", "/batch", "samples a step").value_name("N").default_text("512, or all rows");
   o.number("lr", "/optimizer/lr", "learning rate at its highest").value_name("RATE").default_text("0.001");
+  std::vector<std::string> precisions;
+  for (const auto& [name, value] : enum_names(nn::Precision{})) precisions.emplace_back(name);
+  o.choice("precision", "/precision", precisions, "of the factors of matrix products").default_text("f32");
   o.data_options();
   o.text("label-column", "/data/label_column", "column of a CSV file that holds class labels (see /classes)")
       .value_name("NAME");

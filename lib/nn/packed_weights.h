@@ -1,0 +1,38 @@
+// The weights of a network's linear layers as factors of products of bfloat16.
+#pragma once
+
+#include <vector>
+
+#include "nn/bfloat.h"
+#include "nn/network.h"
+
+namespace sde::nn {
+
+class PackedWeights {
+ public:
+  // `precision` is not f32.
+  PackedWeights(const Network& network, Precision precision);
+
+  // Takes those of theta, piece by piece: 0 to pieces() - 1, in any order or at once.
+  std::size_t pieces() const { return 2 * weights_.size(); }
+  void pack(std::size_t piece, const float* theta);
+
+  Precision precision() const { return precision_; }
+  // Left factors, of the layer with the parameter `weight`: the weights, and the weights transposed.
+  const Word* forward(std::size_t weight) const { return words_.data() + places_[weight].forward; }
+  const Word* backward(std::size_t weight) const { return words_.data() + places_[weight].backward; }
+  double bytes() const { return static_cast<double>(words_.size()) * sizeof(Word); }
+
+ private:
+  struct Place {
+    std::size_t forward = 0, backward = 0;
+  };
+
+  const Network* network_;
+  Precision precision_;
+  std::vector<std::size_t> weights_;  // the parameters that are weights of linear layers
+  std::vector<Place> places_;         // by parameter
+  AlignedVector<Word> words_, columns_;
+};
+
+}  // namespace sde::nn
