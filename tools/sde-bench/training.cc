@@ -78,8 +78,9 @@ Run train(const std::string& name, std::uint64_t repeats, TrainOptions o, std::s
   return run;
 }
 
-TrainOptions mlp_options(std::size_t width) {
+TrainOptions mlp_options(std::size_t width, nn::Precision precision = nn::Precision::f32) {
   TrainOptions o;
+  o.precision = precision;
   o.network.hidden = {width, width, width};
   o.network.time_embedding.type = nn::TimeEmbedding::sinusoidal;
   o.batch = kBatch;
@@ -87,8 +88,8 @@ TrainOptions mlp_options(std::size_t width) {
   return o;
 }
 
-Run train_mlp(const std::string& name, std::size_t width, std::uint64_t repeats) {
-  return train(name, repeats, mlp_options(width), 2, kRows);
+Run train_mlp(const std::string& name, std::size_t width, nn::Precision precision, std::uint64_t repeats) {
+  return train(name, repeats, mlp_options(width, precision), 2, kRows);
 }
 
 // Two threads against one: the time of the steps, and the same weights in the end.
@@ -240,10 +241,14 @@ std::vector<Case> cases(int threads) {
                   return runs;
                 }};
   };
-  for (const std::size_t width : kWidths) {
-    const std::string name = fmt::format("train_{}", width);
-    all.push_back(
-        {name, [=](std::uint64_t repeats) { return std::vector{train_mlp(name, width, repeats)}; }});
+  for (const auto& [text, precision] : enum_names(nn::Precision{})) {
+    for (const std::size_t width : kWidths) {
+      const std::string name =
+          fmt::format("train_{}", width) + (precision == nn::Precision::f32 ? "" : std::string("_") + text);
+      all.push_back({name, [=, p = precision](std::uint64_t repeats) {
+                       return std::vector{train_mlp(name, width, p, repeats)};
+                     }});
+    }
   }
   for (const std::size_t width : kWidths) {
     const std::string name = fmt::format("threads_{}", width);
