@@ -11,6 +11,7 @@
 #include "config/locate.h"
 #include "config/score_files.h"
 #include "score/straightness.h"
+#include "simd/target.h"
 
 namespace {
 
@@ -122,6 +123,8 @@ int run(cli::Context& context) {
   }
   if (!data.labels.empty() && !options.train.classes)
     context.note(fmt::format("{}: labels are not used; /classes says how many there are", data.source));
+  if (options.train.precision != nn::Precision::f32 && !uses_tiles())
+    context.warn("this machine has no matrix tiles (AMX), without which /precision f32 is faster");
   if (context.dry_run()) return context.print_plan(make_plan(*trainer));
 
   Checkpoint checkpoint(context, data.columns);
