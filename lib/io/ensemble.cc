@@ -94,6 +94,7 @@ struct EnsembleWriter::Impl {
       Layout value;
       value.shape = {layout.paths, t, d};
       value.dims = {"path", "time", "dim"};
+      value.chunked = true;
       value.deflate = layout.deflate;
       hdf5->create("/trajectories/value", layout.element, value);
       hdf5->attribute("/trajectories/value", "columns", layout.columns);

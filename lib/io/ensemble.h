@@ -43,8 +43,7 @@ struct EventRecord {
 
 // write() may be called from several threads and in any order of blocks; one thread of its own does the
 // writing behind a bounded queue. An error there is thrown by the next write() or by finish(). The bytes of
-// the file do not depend on the order in which blocks arrive, except that HDF5 may place compressed chunks
-// differently.
+// the file do not depend on the order in which blocks arrive, except that HDF5 may place chunks differently.
 class EnsembleWriter {
  public:
   // Form json is refused (Status::usage): a summary holds no trajectories.

@@ -62,8 +62,9 @@ struct Layout {
   Shape shape;                    // at first; dimension 0 may be 0 where extendible
   std::vector<std::string> dims;  // names of the dimensions, stored as @dims; empty: none
   bool extendible = false;        // dimension 0 grows as rows are appended
+  bool chunked = false;           // in chunks, as it is where extendible or compressed
   int deflate = 0;                // 0: stored as it is; 1..9: compressed, as gzip
-  Shape chunk;                    // empty: chosen, about 1 MiB each. Only where extendible or compressed
+  Shape chunk;                    // empty: chosen, about 1 MiB each
 };
 
 class Writer {

@@ -278,7 +278,8 @@ void Writer::create(const std::string& path, Element element, const Layout& layo
   const Lock lock;
   impl_->require_usable();
   if (layout.shape.empty()) fail(Status::bug, "{}: at {}: a scalar cannot be written in parts", name(), path);
-  const bool chunked = layout.extendible || (layout.deflate > 0 && elements(layout.shape) > 0);
+  const bool chunked =
+      layout.extendible || ((layout.chunked || layout.deflate > 0) && elements(layout.shape) > 0);
   const std::vector<hsize_t> extent(layout.shape.begin(), layout.shape.end());
   std::vector<hsize_t> limit = extent;
   if (layout.extendible) limit[0] = H5S_UNLIMITED;
@@ -295,6 +296,9 @@ void Writer::create(const std::string& path, Element element, const Layout& layo
       H5Pset_shuffle(creation.get());
       H5Pset_deflate(creation.get(), static_cast<unsigned>(std::min(layout.deflate, 9)));
       H5Pset_chunk_cache(access.get(), 12421, kCompressedCache, 1.0);
+    } else if (!layout.extendible) {
+      // Past the cache: rows go to the file without a copy.
+      H5Pset_chunk_cache(access.get(), 521, 0, 1.0);
     }
   }
   Open open{impl_->create(path, h5::file_type(element), space.get(), &creation, access.get()), element,

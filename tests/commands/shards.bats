@@ -195,7 +195,8 @@ sys.exit(p.wait(20) % 256)' $signal $long -o paths.h5 --checkpoint-every 100 -f 
   python '
 import h5py, numpy as np
 f64, f32, gz = (h5py.File(n + ".h5")["trajectories/value"] for n in ("f64", "f32", "gzip"))
-assert f32.dtype == np.float32 and gz.compression == "gzip" and gz.compression_opts == 4 and gz.chunks
+assert f32.dtype == np.float32 and gz.compression == "gzip" and gz.compression_opts == 4
+assert all(d.chunks and d.chunks[1:] == d.shape[1:] for d in (f64, f32, gz))
 assert (f64[()].astype(np.float32) == f32[()]).all() and (gz[()] == f32[()]).all()
 assert gz.id.get_storage_size() < f32.id.get_storage_size()
 assert h5py.File("f64.h5")["statistics/mean"][()].tobytes() == h5py.File("f32.h5")["statistics/mean"][()].tobytes()'
