@@ -91,11 +91,12 @@ void settle_all(SampleOptions& o, const SamplerTraits& t) {
   }
 }
 
-// Times to the rungs of a ladder.
-void snap(std::vector<double>& grid, double levels) {
+// Times to the rungs of a ladder. Of steps that nobody asked for, those that end on one rung are one.
+void snap(std::vector<double>& grid, double levels, bool asked) {
   for (double& t : grid) {
     if (t > 0) t = std::fmax(std::round(t * levels), 1) / levels;
   }
+  if (!asked) grid.erase(std::unique(grid.begin(), grid.end()), grid.end());
   for (std::size_t i = 1; i < grid.size(); ++i) {
     if (grid[i] < grid[i - 1]) continue;
     fail(Status::usage,
@@ -173,7 +174,9 @@ Sampler::Sampler(std::shared_ptr<const ScoreModel> model, const SampleOptions& o
   } else {
     choose_grid(options);
   }
-  if (ladder) snap(grid_, levels);
+  const bool asked = options.steps || options.times;
+  if (ladder) snap(grid_, levels, asked);
+  if (ladder && !asked && !adaptive) options_.steps = grid_.size() - 1;
   if (adaptive) {
     if (observation_)
       fail(Status::usage, "/sampler: {} has no steps to hold known components after", traits_.name);
