@@ -105,7 +105,9 @@ DenoisingLoss::At DenoisingLoss::at(double t, double a, double s) const {
   } else if (weighting_ == Weighting::uniform) {
     out.weight = importance ? 1 / rate(t, s) : 1;
   } else {
-    out.weight = epsilon_weight(t, s, s / a, out.conversion) * of_output;
+    const bool bounded = weighting_ == Weighting::sigma2 && prediction_ == Prediction::sample;
+    out.weight = epsilon_weight(t, s, s / a, out.conversion) *
+                 (bounded ? std::fmin(of_output, kMostSampleWeight) : of_output);
     if (importance) out.weight /= rate(t, s);
   }
   return out;

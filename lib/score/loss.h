@@ -14,7 +14,8 @@ namespace sde {
 // Weight of the squared error of epsilon (mean over components) at time t, t uniform on [cut-off, 1]; sigma =
 // s / a.
 enum class Weighting {
-  sigma2,      // 1: the score's error weighted by s^2 ("simple", Ho et al. 2020)
+  sigma2,      // 1: the score's error weighted by s^2 ("simple", Ho et al. 2020); of the prediction sample
+               // no more than kMostSampleWeight on the error of x_0
   likelihood,  // g^2 / s^2, scaled to mean 1: an upper bound of the negative log-likelihood (Song et al.
                // 2021)
   edm,      // (sigma^2 + sd^2) / sd^2: one on what a network of the edm prediction says (Karras et al. 2022)
@@ -26,6 +27,9 @@ constexpr auto enum_names(Weighting) {
   return std::array{std::pair{"sigma2", sigma2}, std::pair{"likelihood", likelihood}, std::pair{"edm", edm},
                     std::pair{"min_snr", min_snr}, std::pair{"uniform", uniform}};
 }
+
+// 1 / sigma^2, the weight of the error of x_0, has no bound near the data, where one draw would be the loss.
+inline constexpr double kMostSampleWeight = 1e4;
 
 enum class TimeSampling {
   uniform,

@@ -78,6 +78,24 @@ with h5py.File("straight.h5") as f:
   assert_output --partial 'reflow needs one'
 }
 
+@test "every process trains with every prediction that it takes, and is sampled" {
+  for type in vp vp_cosine subvp ve edm flow bridge interpolant ddpm ncsn; do
+    for prediction in score epsilon sample v_prediction flow edm energy; do
+      case $type-$prediction in
+        flow-score | flow-epsilon | flow-energy | bridge-score | bridge-epsilon | bridge-energy) continue ;;
+        interpolant-score | interpolant-epsilon | interpolant-energy | ddpm-flow | ncsn-flow) continue ;;
+      esac
+      score-train train.json data.h5 --set process.type=$type --set prediction=$prediction -f -o model.h5 --json >summary.json
+      json '(.diverged | not) and (.loss | isnormal)' summary.json
+      sde-sample model.h5 -N 3 >/dev/null
+    done
+  done
+  sde-sample model.h5 -N 3 --sampler dpmpp_2m --json >sample.json
+  json '.nfe <= 50 and (.grid | length) == .nfe + 1' sample.json
+  fails_with 2 sde-sample model.h5 -N 3 --sampler dpmpp_2m --steps 2000
+  assert_output --partial 'take fewer'
+}
+
 @test "a column that repeats another is refused, a small data set is not" {
   python '
 import random

@@ -396,7 +396,9 @@ TEST(Loss, WeightsAreThoseOfTheirPapers) {
   const DenoisingLoss preconditioned(*edm, Prediction::edm, Weighting::edm, TimeSampling::lognormal, {}, sd);
   const DenoisingLoss sample(*edm, Prediction::sample, Weighting::edm, TimeSampling::lognormal, {}, sd);
   const DenoisingLoss snr(*edm, Prediction::sample, Weighting::min_snr, TimeSampling::uniform);
-  for (const double sigma : {0.01, 0.4, 30.0}) {
+  const DenoisingLoss simple(*edm, Prediction::sample, Weighting::sigma2, TimeSampling::uniform);
+  for (const double sigma : {0.003, 0.4, 30.0}) {
+    EXPECT_NEAR(simple.at(sigma / 80, 1, sigma).weight, std::fmin(1 / (sigma * sigma), 1e4), 1e-8);
     EXPECT_NEAR(preconditioned.at(sigma / 80, 1, sigma).weight, 1, 1e-13);
     EXPECT_NEAR(sample.at(sigma / 80, 1, sigma).weight * std::pow(sigma * sd, 2) / (sigma * sigma + sd * sd),
                 1, 1e-13);
