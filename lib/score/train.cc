@@ -257,6 +257,11 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
   const auto due = [&] {
     return checkpoint && seconds > 0 && std::chrono::duration<double>(Clock::now() - last).count() >= seconds;
   };
+  // With patience the averaged weights are in the end the best ones.
+  const auto end = [&](End how) {
+    if (options_.patience && !state_.best.empty()) state_.network.ema = std::move(state_.best);
+    return how;
+  };
   while (state_.network.step < options_.steps) {
     if (hooks.stopped()) return End::stopped;
     const std::uint64_t from = state_.network.step;
@@ -267,7 +272,7 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
     });
     if (!finite) {
       state_ = good_;
-      return End::diverged;
+      return end(End::diverged);
     }
     if (state_.network.step == until) {
       record();
@@ -275,12 +280,9 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
       const double most = kDiverged * std::max(1.0, state_.curve.loss.front());
       if (state_.curve.loss.back() > most || state_.curve.validation.back() > most) {
         state_ = good_;
-        return End::diverged;
+        return end(End::diverged);
       }
-      if (options_.patience && impatient()) {
-        state_.network.ema = std::move(state_.best);
-        return End::early;
-      }
+      if (options_.patience && impatient()) return end(End::early);
       if (until == 1 || until / kGoodSpacing > good_.network.step / kGoodSpacing) good_ = state_;
       hooks.report(until, options_.steps);
     }
@@ -289,8 +291,7 @@ Trainer::End Trainer::run(const Hooks& hooks, const std::function<void()>& check
       last = Clock::now();
     }
   }
-  if (options_.patience && !state_.best.empty()) state_.network.ema = std::move(state_.best);
-  return End::finished;
+  return end(End::finished);
 }
 
 // Keeps the best averaged weights; whether they are too old by now.

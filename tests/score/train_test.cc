@@ -116,6 +116,20 @@ TEST(Trainer, DivergingLossKeepsTheLastGoodState) {
   EXPECT_EQ(trainer.run({}), Trainer::End::diverged);
   for (const float w : trainer.state().network.ema) ASSERT_TRUE(std::isfinite(w));
   EXPECT_LT(trainer.state().network.step, 400u);
+  // With patience they are the best ones before that.
+  o.optimizer.lr = 5;
+  o.patience = 400;
+  Trainer patient(o, data, 512, 2), shorter(o, data, 512, 2);
+  EXPECT_EQ(patient.run({}), Trainer::End::diverged);
+  EXPECT_LT(patient.state().best_step, patient.state().network.step);
+  StopToken stop;
+  Hooks hooks;
+  hooks.stop = &stop;
+  hooks.progress = [&](std::uint64_t done, std::uint64_t) {
+    if (done == patient.state().best_step) stop.request();
+  };
+  shorter.run(hooks);
+  EXPECT_EQ(shorter.state().network.ema, patient.state().network.ema);
 }
 
 // Too large a network for too few rows: the validation loss rises while the training loss falls.
