@@ -1,6 +1,7 @@
 // The state of a computation as named arrays of numbers: what a file can hold and a later run take up again.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -21,6 +22,9 @@ struct NamedArrays {
     integers.emplace_back(name, std::move(values));
   }
 
+  bool has_real(const std::string& name) const {
+    return std::any_of(reals.begin(), reals.end(), [&](const auto& array) { return array.first == name; });
+  }
   // Both throw Error(Status::bad_data) where there is no such array, or not one of this size (any: ~0).
   const std::vector<double>& real(const std::string& name, std::size_t size = kAnySize) const {
     return find(reals, name, size);

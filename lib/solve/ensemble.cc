@@ -1,12 +1,12 @@
 #include "solve/ensemble.h"
 
 #include <tbb/blocked_range.h>
-#include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <condition_variable>
 #include <limits>
@@ -19,8 +19,8 @@
 #include "brownian/quasi.h"
 #include "solve/adaptive_sde.h"
 #include "solve/ensemble_checks.h"
+#include "solve/pending.h"
 #include "solve/stepper.h"
-#include "stats/kernels.h"
 
 namespace sde {
 namespace {
@@ -29,31 +29,16 @@ constexpr std::size_t kPilotPaths = 256;
 constexpr std::uint64_t kStepsBetweenChecks = 256;
 constexpr std::uint64_t kWindow = 32;  // blocks that may be ahead of the first unfinished one
 
-// Where a block of paths stands.
-struct Position {
-  std::uint64_t block = 0;
-  std::size_t segment = 0;   // that is being walked
-  std::uint64_t step = 0;    // the next one in it
-  std::uint64_t number = 0;  // of steps before the segment
-  std::size_t record = 0;    // the next one
-};
-
-// A block that was stopped on its way.
-struct Pending {
-  Position position;
-  std::vector<double> x;      // [row][lane]
-  std::vector<double> saved;  // the records so far
-};
-
 // What one thread needs to run a block.
 struct Worker {
   StepWorkspace steps;
   StateBlock<double> x, next, functionals, outside;
   Watch::Scratch watch;
   std::optional<Increments> brownian;
+  bool keeps = false;           // records, in `saved`, to the end of the block; else they are counted at once
   AlignedVector<double> saved;  // [record][state][lane]
-  std::vector<PathStatus> status;
   std::vector<LaneReport> lanes;  // of the block, where steps adapt
+  Tally::Block block;
   Tally::Counts counts;
   bool counting = false;
 };
@@ -103,19 +88,21 @@ class Ensemble::Run {
   }
 
   bool run(const Sink& sink, const Hooks& hooks, const StopToken* pause) {
+    if (sink &&
+        std::any_of(pending_.begin(), pending_.end(), [](const Pending& p) { return !p.counted.empty(); }))
+      fail(Status::bug, "blocks that began without a sink cannot give it their paths");
     sink_ = sink ? &sink : nullptr;
     sink_wanted_ = sink_ != nullptr;
     hooks_ = &hooks;
     pause_ = pause;
     stopped_ = false;
-    set_scales();
-    tbb::enumerable_thread_specific<Worker> workers;
-    const int threads = tbb::this_task_arena::max_concurrency();
+    count_kept();
+    std::vector<Worker> workers(static_cast<std::size_t>(tbb::this_task_arena::max_concurrency()));
+    if (!scaled_ && (options_.statistics.quantiles || options_.statistics.bins > 0)) run_first(workers);
     tbb::parallel_for(
-        tbb::blocked_range<int>(0, threads, 1),
-        [&](const tbb::blocked_range<int>&) {
-          Worker& worker = workers.local();
-          while (const std::optional<Pending> next = take()) run_block(worker, *next);
+        tbb::blocked_range<std::size_t>(0, workers.size(), 1),
+        [&](const tbb::blocked_range<std::size_t>& range) {
+          while (const std::optional<Pending> next = take()) run_block(workers[range.begin()], *next);
         },
         tbb::simple_partitioner());
     for (const Worker& worker : workers)
@@ -139,17 +126,7 @@ class Ensemble::Run {
     NamedArrays arrays = tally_.store();
     arrays.put("run", std::vector<std::uint64_t>{first_leaf_, options_.paths, before_, options_.lanes,
                                                  next_block_, pending_.size(), sink_wanted_});
-    std::vector<std::uint64_t> places;
-    std::vector<double> x, saved;
-    for (const Pending& p : pending_) {
-      const Position& at = p.position;
-      places.insert(places.end(), {at.block, at.segment, at.step, at.number, at.record});
-      x.insert(x.end(), p.x.begin(), p.x.end());
-      saved.insert(saved.end(), p.saved.begin(), p.saved.end());
-    }
-    arrays.put("pending_place", std::move(places));
-    arrays.put("pending_x", std::move(x));
-    arrays.put("pending_saved", std::move(saved));
+    store_pending(pending_, arrays);
     return arrays;
   }
 
@@ -164,36 +141,20 @@ class Ensemble::Run {
     options_.lanes = run[3];
     next_block_ = run[4];
     sink_wanted_ = run[6] != 0;
-    const std::size_t count = run[5], rows = this->rows(), lanes = options_.lanes;
-    const std::vector<std::uint64_t>& places = arrays.integer("pending_place", 5 * count);
-    const std::vector<double>& saved = arrays.real("pending_saved");
-    const std::size_t held = rows * lanes;
-    // A block that has not begun holds no state.
-    std::size_t begun = 0;
-    for (std::size_t i = 0; i < count; ++i) begun += places[5 * i + 4] > 0 || places[5 * i + 2] > 0;
-    const std::vector<double>& x = arrays.real("pending_x", begun * held);
-    pending_.clear();
-    std::size_t x_at = 0, saved_at = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint64_t* w = &places[5 * i];
-      Pending p{{w[0], static_cast<std::size_t>(w[1]), w[2], w[3], static_cast<std::size_t>(w[4])}, {}, {}};
-      if (p.position.segment >= grid_.segments.size() || p.position.record > tally_.layout().records ||
-          p.position.step >= std::max<std::uint64_t>(1, grid_.segments[p.position.segment].steps))
-        fail(Status::bad_data, "pending_place: is not a place of this run");
-      if (p.position.record > 0 || p.position.step > 0) {
-        p.x.assign(x.begin() + static_cast<std::ptrdiff_t>(x_at),
-                   x.begin() + static_cast<std::ptrdiff_t>(x_at + held));
-        x_at += held;
-      }
-      const std::size_t n = keeps_all() ? p.position.record * recorded_ * lanes : 0;
-      if (n > saved.size() - saved_at) fail(Status::bad_data, "pending_saved: has too few values");
-      p.saved.assign(saved.begin() + static_cast<std::ptrdiff_t>(saved_at),
-                     saved.begin() + static_cast<std::ptrdiff_t>(saved_at + n));
-      saved_at += n;
-      pending_.push_back(std::move(p));
-    }
+    pending_ = restore_pending(arrays, run[5], rows() * options_.lanes,
+                               [&](const Position& at, bool counts) -> PendingSize {
+                                 if (at.block >= blocks() || at.segment >= grid_.segments.size() ||
+                                     at.record > tally_.layout().records ||
+                                     at.step >= std::max<std::uint64_t>(1, grid_.segments[at.segment].steps))
+                                   fail(Status::bad_data, "pending_place: is not a place of this run");
+                                 if (at.record == 0) return {};
+                                 if (keeps() || (!counts && options_.statistics.any()))
+                                   return {at.record * recorded_ * options_.lanes, 0};
+                                 return {0, tally_.stored_size(make_block(at.block))};
+                               });
     tally_ = std::move(tally);
     scaled_ = true;
+    count_kept();
   }
 
  private:
@@ -201,10 +162,34 @@ class Ensemble::Run {
   std::size_t stepped() const { return dimension_ + stepper_->memory(); }
   std::size_t rows() const { return stepped() + watch_.events(); }
 
-  // Whether every record of a block is kept to its end, or the last alone.
-  bool keeps_all() const { return sink_wanted_ || options_.statistics.any(); }
+  // Whether the records of a block are kept to its end: for a sink or for lags, or because the block may
+  // begin again.
+  bool keeps() const { return sink_wanted_ || options_.statistics.lags > 0 || options_.adaptive; }
+
+  // Counts records that were kept although nobody asks for them any more.
+  void count_kept() {
+    if (keeps()) return;
+    for (Pending& p : pending_) {
+      if (p.saved.empty()) continue;
+      Tally::Block block = make_block(p.position.block);
+      Tally::Counts counts = tally_.make_counts();
+      for (std::size_t r = 0; options_.statistics.any() && r < p.position.record; ++r)
+        tally_.count(r, p.saved.data() + r * recorded_ * options_.lanes + offset_, options_.lanes, block,
+                     counts);
+      tally_.merge_counts(counts);
+      p.counted = tally_.store(block);
+      p.saved.clear();
+    }
+  }
 
   std::uint64_t blocks() const { return (options_.paths + options_.lanes - 1) / options_.lanes; }
+
+  Tally::Block make_block(std::uint64_t block) const {
+    const std::uint64_t before = block * options_.lanes;
+    return tally_.make_block(first_leaf_ + before,
+                             static_cast<std::size_t>(std::min<std::uint64_t>(
+                                 options_.lanes, options_.paths - std::min(options_.paths, before))));
+  }
 
   // The next block to run, in the order of ids; nothing where there are none left, or the run was stopped.
   std::optional<Pending> take() {
@@ -223,7 +208,7 @@ class Ensemble::Run {
       if (next_block_ >= blocks()) return std::nullopt;
       if (unfinished_.empty() || next_block_ < *unfinished_.begin() + kWindow) {
         unfinished_.insert(next_block_);
-        return Pending{{next_block_++, 0, 0, 0, 0}, {}, {}};
+        return Pending{{next_block_++, 0, 0, 0, 0}, {}, {}, {}};
       }
       finished_.wait(lock);
     }
@@ -232,21 +217,43 @@ class Ensemble::Run {
   bool stop_requested() const { return hooks_->stopped() || (pause_ && pause_->requested()); }
 
   // Centres and scales come from the first paths of the whole ensemble, whatever part of it runs here, so
-  // that all parts can be added up.
-  void set_scales() {
-    if (scaled_ || !(options_.statistics.quantiles || options_.statistics.bins > 0)) return;
-    Worker pilot;
-    prepare(pilot, kPilotPaths);
+  // that all parts can be added up. Where they belong to this part, they are done with then.
+  void run_first(std::vector<Worker>& workers) {
     const Hooks alone;
     const Hooks* given = std::exchange(hooks_, &alone);
     const StopToken* pause = std::exchange(pause_, nullptr);
-    pilot.saved.assign(tally_.layout().records * recorded_ * kPilotPaths, 0);
-    Position position;
-    integrate(pilot, position, 0, kPilotPaths);
+    const std::size_t parts = std::bit_floor(std::min(workers.size(), kPilotPaths / kLeafPaths));
+    const std::size_t lanes = kPilotPaths / parts;
+    tbb::parallel_for(std::size_t{0}, parts, [&](std::size_t i) {
+      Position position;
+      begin(workers[i], true, lanes);
+      integrate(workers[i], position, i * lanes, lanes);
+    });
+    std::vector<CentreAndScale> sample(tally_.layout().saves * recorded_);
+    tbb::parallel_for(tbb::blocked_range<std::size_t>(0, sample.size()), [&](const auto& range) {
+      std::vector<double> values;
+      for (std::size_t q = range.begin(); q < range.end(); ++q) {
+        values.clear();
+        for (std::size_t i = 0; i < parts; ++i) {
+          const double* const row = workers[i].saved.data() + q * lanes;
+          values.insert(values.end(), row, row + lanes);
+        }
+        sample[q] = centre_and_scale(values);
+      }
+    });
     hooks_ = given;
     pause_ = pause;
-    tally_.set_scales(pilot.saved.data(), kPilotPaths);
+    tally_.set_scales(sample);
     scaled_ = true;
+    if (first_leaf_ > 0 || offset_ > 0 || options_.paths <= kPilotPaths || !pending_.empty() ||
+        next_block_ > 0 || stop_requested())
+      return;
+    options_.paths -= kPilotPaths;
+    first_leaf_ = before_ = kPilotPaths;
+    tbb::parallel_for(std::size_t{0}, parts, [&](std::size_t i) {
+      workers[i].block = tally_.make_block(i * lanes, lanes);
+      finish(workers[i], i * lanes, lanes);
+    });
   }
 
   void set_up_coupling() {
@@ -290,53 +297,63 @@ class Ensemble::Run {
                          GridOptions{}.steps, tree_path_ ? &*tree_path_ : nullptr, options_.tree.area_step);
   }
 
-  void run_block(Worker& w, const Pending& start) {
-    const std::size_t lanes = options_.lanes;
+  void begin(Worker& w, bool keeps, std::size_t lanes) const {
     prepare(w, lanes);
-    if (!w.counting) w.counts = tally_.make_counts();
-    w.counting = true;
-    const std::uint64_t before = start.position.block * lanes, first_id = first_leaf_ + before;
-    const auto paths = static_cast<std::size_t>(std::min<std::uint64_t>(lanes, options_.paths - before));
-    const std::size_t records = keeps_all() ? tally_.layout().records : 1;
-    w.saved.resize(records * recorded_ * lanes);
-    std::copy(start.saved.begin(), start.saved.end(), w.saved.begin());
-    if (!start.x.empty())
-      for (std::size_t r = 0; r < w.x.rows(); ++r) std::copy_n(start.x.data() + r * lanes, lanes, w.x.row(r));
+    w.keeps = keeps;
+    if (keeps) w.saved.resize(tally_.layout().records * recorded_ * lanes);
+  }
+
+  void run_block(Worker& w, const Pending& start) {
+    w.block = make_block(start.position.block);
+    // The last block need not be whole.
+    const std::size_t lanes = w.block.leaves * kLeafPaths;
+    begin(w, keeps(), lanes);
+    count_with(w);
+    const std::uint64_t first_id = first_leaf_ + start.position.block * options_.lanes;
+    for (std::size_t r = 0; r < start.x.size() / options_.lanes; ++r)
+      std::copy_n(start.x.data() + r * options_.lanes, lanes, w.x.row(r));
+    if (!start.counted.empty()) tally_.restore(start.counted.data(), w.block);
+    for (std::size_t r = 0; w.keeps && r < start.saved.size() / options_.lanes; ++r)
+      std::copy_n(start.saved.data() + r * options_.lanes, lanes, w.saved.data() + r * lanes);
 
     Position position = start.position;
     if (!integrate(w, position, first_id, lanes)) {
       suspend(w, position, lanes);
       return;
     }
-    w.status.assign(paths, PathStatus::ok);
-    for (std::size_t row = 0; row < records * recorded_; ++row) {
-      if (all_finite(w.saved.data() + row * lanes, lanes)) continue;
-      const double* x = w.saved.data() + row * lanes + offset_;
-      for (std::size_t p = 0; p < paths; ++p)
-        if (!std::isfinite(x[p])) w.status[p] = PathStatus::non_finite;
-    }
-    const Unsolved unsolved = find_unsolved(w, paths, first_id + offset_);
+    finish(w, first_id, lanes);
+    const std::scoped_lock lock(mutex_);
+    unfinished_.erase(position.block);
+    finished_.notify_all();
+  }
+
+  void count_with(Worker& w) const {
+    if (!w.counting) w.counts = tally_.make_counts();
+    w.counting = true;
+  }
+
+  // Counts a block that is at its end.
+  void finish(Worker& w, std::uint64_t first_id, std::size_t lanes) {
+    count_with(w);
+    const std::size_t paths = w.block.paths;
+    const double* const saved = w.saved.data() + offset_;
+    for (std::size_t r = 0; w.keeps && r < tally_.layout().records; ++r)
+      tally_.count(r, saved + r * recorded_ * lanes, lanes, w.block, w.counts);
+    if (options_.statistics.lags > 0) tally_.count_lags(saved, lanes, w.block);
+    find_unsolved(w, first_id + offset_);
     for (std::size_t p = 0; p < paths; ++p)
-      if (w.status[p] == PathStatus::ok && is_absorbed(sde_.domains, w.x, p + offset_))
-        w.status[p] = PathStatus::absorbed;
-    if (functionals() > 0) evaluate_functionals(w, paths, lanes);
-    TallyBlock block;
-    block.first_id = first_id;
-    block.paths = paths;
-    block.stride = lanes;
-    block.offset = offset_;
-    block.records = records;
-    block.values = w.saved.data();
-    block.functionals = functionals() > 0 ? w.functionals.row(0) : nullptr;
-    block.status = w.status.data();
-    block.unsolved = unsolved;
-    Tally::Leaves leaves = tally_.reduce(block, w.counts);
+      if (w.block.status[p] == PathStatus::ok && is_absorbed(sde_.domains, w.x, p + offset_))
+        w.block.status[p] = PathStatus::absorbed;
+    if (functionals() > 0) {
+      evaluate_functionals(w, paths, lanes);
+      tally_.count_functionals(w.functionals.row(0) + offset_, lanes, w.block, w.counts);
+    }
     if (sink_)
-      (*sink_)({first_id + offset_, paths, tally_.layout().saves, recorded_, lanes, w.saved.data() + offset_,
-                w.status.data()});
+      (*sink_)(
+          {first_id + offset_, paths, tally_.layout().saves, recorded_, lanes, saved, w.block.status.data()});
 
     const std::scoped_lock lock(mutex_);
-    tally_.add(std::move(leaves));
+    tally_.add(std::move(w.block));
     for (std::size_t p = 0; options_.adaptive && p < paths; ++p) {
       const LaneReport& lane = w.lanes[p + offset_];
       tally_.path_steps += lane.accepted;
@@ -344,8 +361,6 @@ class Ensemble::Run {
       tally_.forced += lane.forced;
     }
     if (!options_.adaptive) tally_.path_steps += paths * grid_.steps;
-    unfinished_.erase(position.block);
-    finished_.notify_all();
     if (options_.adaptive) {
       hooks_->report(tally_.paths, before_ + options_.paths);
     } else {
@@ -354,25 +369,29 @@ class Ensemble::Run {
   }
 
   // Marks the paths on which an implicit step had no solution.
-  Unsolved find_unsolved(Worker& w, std::size_t paths, std::uint64_t first_id) const {
-    Unsolved all;
-    for (std::size_t p = 0; p < paths; ++p) {
-      if (w.status[p] != PathStatus::non_finite) continue;
+  void find_unsolved(Worker& w, std::uint64_t first_id) const {
+    for (std::size_t p = 0; p < w.block.paths; ++p) {
+      if (w.block.status[p] != PathStatus::non_finite) continue;
       const auto step = unsolved_step(w.x.row(0)[p + offset_]);
       if (!step) continue;
-      w.status[p] = PathStatus::unsolved;
-      all = merged(all, {1, first_id + p, *step});
+      w.block.status[p] = PathStatus::unsolved;
+      w.block.unsolved = merged(w.block.unsolved, {1, first_id + p, *step});
     }
-    return all;
   }
 
   void suspend(Worker& w, const Position& position, std::size_t lanes) {
-    Pending p{position, {}, {}};
-    if (position.record > 0 || position.step > 0) {
-      for (std::size_t r = 0; r < w.x.rows(); ++r) p.x.insert(p.x.end(), w.x.row(r), w.x.row(r) + lanes);
-      if (keeps_all())
-        p.saved.assign(w.saved.begin(),
-                       w.saved.begin() + static_cast<std::ptrdiff_t>(position.record * recorded_ * lanes));
+    Pending p{position, {}, {}, {}};
+    if (position.begun()) {
+      p.x.resize(w.x.rows() * options_.lanes);
+      for (std::size_t r = 0; r < w.x.rows(); ++r)
+        std::copy_n(w.x.row(r), lanes, p.x.data() + r * options_.lanes);
+      if (w.keeps) {
+        p.saved.resize(position.record * recorded_ * options_.lanes);
+        for (std::size_t r = 0; r < position.record * recorded_; ++r)
+          std::copy_n(w.saved.data() + r * lanes, lanes, p.saved.data() + r * options_.lanes);
+      } else if (position.record > 0) {
+        p.counted = tally_.store(w.block);
+      }
     }
     const std::scoped_lock lock(mutex_);
     stopped_ = true;
@@ -405,15 +424,18 @@ class Ensemble::Run {
     // A path that is not finite has no value, whatever the expression makes of it.
     for (std::size_t k = 0; k < outputs.size(); ++k)
       for (std::size_t p = 0; p < paths; ++p)
-        if (is_lost(w.status[p])) outputs[k][offset_ + p] = std::numeric_limits<double>::quiet_NaN();
+        if (is_lost(w.block.status[p])) outputs[k][offset_ + p] = std::numeric_limits<double>::quiet_NaN();
   }
 
   void record(Worker& w, Position& at, std::size_t lanes) const {
-    const std::size_t place = w.saved.size() > recorded_ * lanes ? at.record : 0;
-    const StateBlock<double>& x = outside(w);
-    for (std::size_t i = 0; i < recorded_; ++i)
-      std::copy_n(x.row(i), lanes, w.saved.data() + (place * recorded_ + i) * lanes);
-    ++at.record;
+    const std::size_t place = at.record++;
+    if (w.keeps) {
+      const StateBlock<double>& x = outside(w);
+      for (std::size_t i = 0; i < recorded_; ++i)
+        std::copy_n(x.row(i), lanes, w.saved.data() + (place * recorded_ + i) * lanes);
+    } else if (options_.statistics.any() || at.record == tally_.layout().records) {
+      tally_.count(place, outside(w).row(0) + offset_, lanes, w.block, w.counts);
+    }
   }
 
   // Takes w.x from where it stands through all segments. False where it was stopped, `at` then tells where.

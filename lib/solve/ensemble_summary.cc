@@ -80,7 +80,7 @@ std::size_t choose_lanes(const TimeGrid& grid, std::size_t dimension, const Ense
   // more than 64 MiB.
   std::size_t lanes = 512;
   const double budget = 64.0 * (1 << 20);
-  const bool kept = trajectories || options.statistics.any();
+  const bool kept = trajectories || options.statistics.lags > 0 || options.adaptive;
   while (lanes > kLeafPaths &&
          (options.paths < static_cast<std::uint64_t>(lanes) * threads ||
           (kept && static_cast<double>(grid.save.size() * dimension * lanes) * 8 > budget)))
@@ -115,11 +115,11 @@ double estimate_memory(const TimeGrid& grid, const SdeExpressions& sde, const En
   double per_thread = 64.0 * static_cast<double>(lanes) * 8;  // states, increments, program
   if (trajectories)
     per_thread += 3 * quantities * static_cast<double>(lanes) * 8;  // here, in the queue, at the writer
-  else if (s.any())
+  else if (s.lags > 0 || options.adaptive)
     per_thread += quantities * static_cast<double>(lanes) * 8;
   if (options.coupling.quasi_points > 0)
     per_thread += 3 * static_cast<double>(grid.steps * sde.noises.size() * lanes) * 8;
-  const double leaves = static_cast<double>(lanes / kLeafPaths) + 24;  // of a block, and in the tree
+  const double leaves = 25;  // the node of a block, and those in the tree
   if (s.moments) per_thread += leaves * quantities * sizeof(Moments);
   if (s.covariance) per_thread += leaves * quantities * (D + 1) / 2 * sizeof(CoMoments);
   per_thread += leaves * quantities * static_cast<double>(s.lags) * sizeof(CoMoments);

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
+#include "stats/kernels.h"
 
 namespace sde {
 
@@ -32,13 +35,12 @@ std::size_t Tally::control_pairs() const {
   return c == 0 ? 0 : layout_.expectations * c + c * (c + 1) / 2;
 }
 
-void Tally::set_scales(const double* values, std::size_t count) {
+void Tally::set_scales(const std::vector<CentreAndScale>& sample) {
   const StatisticsOptions& s = layout_.statistics;
   counts_.sketches.clear();
   counts_.histograms.clear();
-  for (std::size_t q = 0; q < layout_.saves * layout_.dimension; ++q) {
-    const auto [centre, scale] = centre_and_scale({values + q * count, count});
-    const QuantileSketch sketch(centre, scale);
+  for (std::size_t q = 0; q < sample.size(); ++q) {
+    const QuantileSketch sketch(sample[q].centre, sample[q].scale);
     if (s.quantiles) counts_.sketches.push_back(sketch);
     if (s.bins == 0) continue;
     // Three interquartile ranges to either side: four deviations of a Gaussian.
@@ -83,101 +85,136 @@ Moments pair_moments(const double* values, std::size_t n) {
 
 }  // namespace
 
-Tally::Leaves Tally::reduce(const TallyBlock& block, Counts& counts) const {
-  const StatisticsOptions& s = layout_.statistics;
-  const std::size_t D = layout_.dimension, row = D * block.stride;
-  const auto at = [&](std::size_t record, std::size_t state) {
-    return block.values + record * row + state * block.stride + block.offset;
-  };
-  const std::size_t functionals = layout_.expectations + layout_.controls;
-  Leaves out;
-  out.first = block.first_id / kLeafPaths;
-  out.paths = block.paths;
-  out.undefined.resize(functionals);
-  out.unsolved = block.unsolved;
-  for (std::size_t p = 0; p < block.paths; ++p) {
-    out.ok += block.status[p] == PathStatus::ok;
-    out.non_finite += is_lost(block.status[p]);
-    out.absorbed += block.status[p] == PathStatus::absorbed;
-    for (std::size_t k = 0; k < functionals; ++k)
-      out.undefined[k] +=
-          !is_lost(block.status[p]) && !std::isfinite(block.functionals[k * block.stride + block.offset + p]);
-  }
-  for (std::size_t q = 0; q < counts.sketches.size(); ++q) {
-    if (q + 1 < counts.sketches.size()) counts.sketches[q + 1].prefetch();
-    counts.sketches[q].add(at(q / D, q % D), block.paths);
-  }
-  for (std::size_t q = 0; q < counts.histograms.size(); ++q)
-    counts.histograms[q].add(at(q / D, q % D), block.paths);
-  for (std::size_t k = 0; k < counts.events.size(); ++k) {
-    const std::size_t functional = layout_.expectations - counts.events.size() + k;
-    counts.events[k].add(block.functionals + functional * block.stride + block.offset, block.paths);
-  }
-
-  const std::size_t records = s.moments ? layout_.records : 1;
-  const std::size_t first_record = s.moments ? 0 : block.records - 1;
-  for (std::size_t start = 0; start < block.paths; start += kLeafPaths) {
-    const std::size_t n = std::min(kLeafPaths, block.paths - start);
-    std::vector<Moments>& m = out.moments.emplace_back();
-    m.reserve(moments_.quantities());
-    for (std::size_t r = 0; r < records; ++r)
-      for (std::size_t i = 0; i < D; ++i) m.push_back(leaf_moments(at(first_record + r, i) + start, n));
-    const auto functional = [&](std::size_t k) {
-      return block.functionals + k * block.stride + block.offset + start;
-    };
-    for (std::size_t k = 0; k < layout_.expectations; ++k) m.push_back(leaf_moments(functional(k), n));
-    if (layout_.pairs) {
-      for (std::size_t r = 0; r < records; ++r)
-        for (std::size_t i = 0; i < D; ++i) m.push_back(pair_moments(at(first_record + r, i) + start, n));
-      for (std::size_t k = 0; k < layout_.expectations; ++k) m.push_back(pair_moments(functional(k), n));
-    }
-
-    std::vector<CoMoments>& c = out.products.emplace_back();
-    c.reserve(products_.quantities());
-    if (s.covariance) {
-      for (std::size_t r = 0; r < layout_.saves; ++r)
-        for (std::size_t i = 0; i < D; ++i)
-          for (std::size_t j = i; j < D; ++j)
-            c.push_back(
-                s.moments ? leaf_comoments(at(r, i) + start, m[r * D + i], at(r, j) + start, m[r * D + j], n)
-                          : leaf_comoments(at(r, i) + start, at(r, j) + start, n));
-    }
-    if (s.lags > 0) {
-      for (std::size_t r = 0; r < layout_.saves; ++r)
-        for (std::size_t i = 0; i < D; ++i)
-          for (std::size_t k = 1; k <= s.lags; ++k)
-            c.push_back(r + k < layout_.saves ? leaf_comoments(at(r, i) + start, at(r + k, i) + start, n)
-                                              : CoMoments{});
-    }
-    if (layout_.controls > 0) {
-      const std::size_t e = layout_.expectations;
-      for (std::size_t k = 0; k < e; ++k)
-        for (std::size_t j = 0; j < layout_.controls; ++j)
-          c.push_back(leaf_comoments(functional(k), functional(e + j), n));
-      for (std::size_t i = 0; i < layout_.controls; ++i)
-        for (std::size_t j = i; j < layout_.controls; ++j)
-          c.push_back(leaf_comoments(functional(e + i), functional(e + j), n));
-    }
-  }
-  return out;
+Tally::Block Tally::make_block(std::uint64_t first_id, std::size_t count) const {
+  Block block;
+  block.first_leaf = first_id / kLeafPaths;
+  block.paths = count;
+  block.leaves = (count + kLeafPaths - 1) / kLeafPaths;
+  block.status.resize(count, PathStatus::ok);
+  block.undefined.resize(layout_.expectations + layout_.controls);
+  // Nodes do not reach beyond the group that their average goes into.
+  const int highest = layout_.group_leaves > 0 ? static_cast<int>(std::bit_width(layout_.group_leaves)) - 1
+                                               : LeafNode::kHighest;
+  for (const LeafNode& place : leaf_nodes(block.first_leaf, block.leaves, highest))
+    block.nodes.push_back(
+        {place, std::vector<Moments>(moments_.quantities()), std::vector<CoMoments>(products_.quantities())});
+  block.moments.resize(block.leaves * std::max(layout_.dimension, block.undefined.size()));
+  block.products.resize(block.leaves);
+  return block;
 }
 
-void Tally::add(Leaves leaves) {
-  for (std::size_t i = 0; i < leaves.moments.size(); ++i) {
-    if (layout_.group_leaves > 0) {
-      const std::uint64_t leaf = leaves.first + i;
-      groups_.try_emplace(leaf / layout_.group_leaves, moment_quantities())
-          .first->second.add(leaf % layout_.group_leaves, leaves.moments[i]);
+void Tally::put_moments(Block& block, std::size_t quantity, Moments* leaves) const {
+  for (Block::Node& node : block.nodes)
+    node.moments[quantity] =
+        join_leaves(leaves + (node.place.first() - block.first_leaf), node.place.leaves());
+}
+
+void Tally::put_pairs(Block& block, std::size_t quantity, const double* x) const {
+  std::vector<Moments> leaves;
+  for (std::size_t start = 0; start < block.paths; start += kLeafPaths)
+    leaves.push_back(pair_moments(x + start, std::min(kLeafPaths, block.paths - start)));
+  put_moments(block, moment_quantities() + quantity, leaves.data());
+}
+
+void Tally::put_products(Block& block, std::size_t quantity, const double* x, const Moments* of_x,
+                         const double* y, const Moments* of_y) const {
+  find_comoments(x, of_x, y, of_y, block.paths, block.products);
+  for (Block::Node& node : block.nodes)
+    node.products[quantity] =
+        join_leaves(&block.products[node.place.first() - block.first_leaf], node.place.leaves());
+}
+
+void Tally::count(std::size_t record, const double* values, std::size_t stride, Block& block,
+                  Counts& counts) const {
+  const StatisticsOptions& s = layout_.statistics;
+  const std::size_t D = layout_.dimension;
+  const bool save = record < layout_.saves, final = record + 1 == layout_.records;
+  const bool moments = s.moments || final, covariance = s.covariance && save;
+  const auto at = [&](std::size_t state) { return values + state * stride; };
+  const auto of = [&](std::size_t state) { return &block.moments[state * block.leaves]; };
+  for (std::size_t i = 0; save && s.quantiles && i < D; ++i) counts.sketches[record * D + i].prefetch();
+  for (std::size_t i = 0; i < D; ++i) {
+    std::size_t finite = 0;
+    if (moments || covariance) {
+      find_moments(at(i), block.paths, of(i));
+      for (std::size_t leaf = 0; leaf < block.leaves; ++leaf)
+        finite += static_cast<std::size_t>(of(i)[leaf].count);
+    } else if (all_finite(at(i), block.paths)) {
+      finite = block.paths;
     }
-    moments_.add(leaves.first + i, std::move(leaves.moments[i]));
-    if (products_.quantities() > 0) products_.add(leaves.first + i, std::move(leaves.products[i]));
+    for (std::size_t p = 0; finite < block.paths && p < block.paths; ++p)
+      if (!std::isfinite(at(i)[p])) block.status[p] = PathStatus::non_finite;
   }
-  paths += leaves.paths;
-  ok += leaves.ok;
-  non_finite += leaves.non_finite;
-  absorbed += leaves.absorbed;
-  unsolved = merged(unsolved, leaves.unsolved);
-  for (std::size_t k = 0; k < undefined.size(); ++k) undefined[k] += leaves.undefined[k];
+  if (covariance) {
+    std::size_t quantity = record * pairs();
+    for (std::size_t i = 0; i < D; ++i)
+      for (std::size_t j = i; j < D; ++j) put_products(block, quantity++, at(i), of(i), at(j), of(j));
+  }
+  const std::size_t first = s.moments ? record * D : 0;
+  for (std::size_t i = 0; moments && i < D; ++i) {
+    put_moments(block, first + i, of(i));
+    if (layout_.pairs) put_pairs(block, first + i, at(i));
+  }
+  for (std::size_t i = 0; save && i < D; ++i) {
+    if (s.quantiles) counts.sketches[record * D + i].add(at(i), block.paths);
+    if (s.bins > 0) counts.histograms[record * D + i].add(at(i), block.paths);
+  }
+}
+
+void Tally::count_lags(const double* values, std::size_t stride, Block& block) const {
+  const std::size_t D = layout_.dimension, lags = layout_.statistics.lags;
+  std::vector<Moments> of_x(block.leaves), of_y(block.leaves);
+  for (std::size_t r = 0; r < layout_.saves; ++r)
+    for (std::size_t i = 0; i < D; ++i)
+      for (std::size_t k = 1; k <= lags && r + k < layout_.saves; ++k) {
+        const double* const x = values + (r * D + i) * stride;
+        const double* const y = x + k * D * stride;
+        find_moments(x, block.paths, of_x.data());
+        find_moments(y, block.paths, of_y.data());
+        put_products(block, covariances() + (r * D + i) * lags + k - 1, x, of_x.data(), y, of_y.data());
+      }
+}
+
+void Tally::count_functionals(const double* values, std::size_t stride, Block& block, Counts& counts) const {
+  const std::size_t e = layout_.expectations, c = layout_.controls, events = counts.events.size();
+  const auto at = [&](std::size_t k) { return values + k * stride; };
+  const auto of = [&](std::size_t k) { return &block.moments[k * block.leaves]; };
+  for (std::size_t k = 0; k < e + c; ++k) {
+    for (std::size_t p = 0; p < block.paths; ++p)
+      block.undefined[k] += !is_lost(block.status[p]) && !std::isfinite(at(k)[p]);
+    find_moments(at(k), block.paths, of(k));
+  }
+  for (std::size_t k = 0; k < events; ++k) counts.events[k].add(at(e - events + k), block.paths);
+  std::size_t quantity = covariances() + lags();
+  for (std::size_t k = 0; c > 0 && k < e; ++k)
+    for (std::size_t j = e; j < e + c; ++j) put_products(block, quantity++, at(k), of(k), at(j), of(j));
+  for (std::size_t i = e; i < e + c; ++i)
+    for (std::size_t j = i; j < e + c; ++j) put_products(block, quantity++, at(i), of(i), at(j), of(j));
+  for (std::size_t k = 0; k < e; ++k) {
+    put_moments(block, moment_quantities() - e + k, of(k));
+    if (layout_.pairs) put_pairs(block, moment_quantities() - e + k, at(k));
+  }
+}
+
+void Tally::add(Block block) {
+  for (Block::Node& node : block.nodes) {
+    const auto [level, index] = node.place;
+    if (layout_.group_leaves > 0) {
+      const std::uint64_t nodes = layout_.group_leaves >> level;  // of this level in a group
+      groups_.try_emplace(index / nodes, moment_quantities())
+          .first->second.insert(level, index % nodes, node.moments);
+    }
+    moments_.insert(level, index, std::move(node.moments));
+    if (products_.quantities() > 0) products_.insert(level, index, std::move(node.products));
+  }
+  paths += block.paths;
+  for (const PathStatus status : block.status) {
+    ok += status == PathStatus::ok;
+    non_finite += is_lost(status);
+    absorbed += status == PathStatus::absorbed;
+  }
+  unsolved = merged(unsolved, block.unsolved);
+  for (std::size_t k = 0; k < undefined.size(); ++k) undefined[k] += block.undefined[k];
 }
 
 void Tally::merge(const Tally& other) {
@@ -317,6 +354,34 @@ void take_words(const double* w, CoMoments& c) {
   take_words(w + 6, c.leaves);
 }
 
+}  // namespace
+
+std::size_t Tally::stored_size(const Block& block) const {
+  return block.nodes.size() *
+             (moments_.quantities() * kMomentWords + products_.quantities() * kCoMomentWords) +
+         block.paths;
+}
+
+std::vector<double> Tally::store(const Block& block) const {
+  std::vector<double> stored;
+  for (const Block::Node& node : block.nodes) {
+    for (const Moments& m : node.moments) put_words(m, stored);
+    for (const CoMoments& c : node.products) put_words(c, stored);
+  }
+  for (const PathStatus status : block.status) stored.push_back(is_lost(status) ? 1 : 0);
+  return stored;
+}
+
+void Tally::restore(const double* stored, Block& block) const {
+  for (Block::Node& node : block.nodes) {
+    for (Moments& m : node.moments) take_words(std::exchange(stored, stored + kMomentWords), m);
+    for (CoMoments& c : node.products) take_words(std::exchange(stored, stored + kCoMomentWords), c);
+  }
+  for (PathStatus& status : block.status) status = *stored++ != 0 ? PathStatus::non_finite : PathStatus::ok;
+}
+
+namespace {
+
 // `<name>_place` holds (level, index) of each node, `<name>_value` its quantities.
 template <class T>
 void store_tree(const LeafTree<T>& tree, const std::string& name, NamedArrays& into) {
@@ -338,7 +403,7 @@ void restore_tree(LeafTree<T>& tree, const std::string& name, std::size_t words,
   const std::vector<double>& values = from.real(name + "_value", nodes * quantities * words);
   for (std::size_t n = 0; n < nodes; ++n) {
     const std::uint64_t level = places[2 * n];
-    if (level > 58) fail(Status::bad_data, "{}_place: there is no level {}", name, level);
+    if (level > LeafNode::kHighest) fail(Status::bad_data, "{}_place: there is no level {}", name, level);
     std::vector<T> node(quantities);
     for (std::size_t q = 0; q < quantities; ++q) take_words(&values[(n * quantities + q) * words], node[q]);
     tree.insert(static_cast<int>(level), places[2 * n + 1], std::move(node));

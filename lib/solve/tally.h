@@ -60,18 +60,6 @@ struct TallyLayout {
   StatisticsOptions statistics;
 };
 
-// The saved states of neighbouring paths, from the first id of a leaf on.
-struct TallyBlock {
-  std::uint64_t first_id = 0;
-  std::size_t paths = 0, stride = 0;
-  std::size_t offset = 0;          // of the first path in the rows: a replayed path in its leaf
-  std::size_t records = 0;         // held in values: all, or, where there are no statistics, the last alone
-  const double* values = nullptr;  // [record][state][stride]
-  const double* functionals = nullptr;  // [expectation, then control][stride]
-  const PathStatus* status = nullptr;   // [path]
-  Unsolved unsolved;
-};
-
 class Tally {
  public:
   Tally() = default;
@@ -79,9 +67,9 @@ class Tally {
 
   const TallyLayout& layout() const { return layout_; }
 
-  // Centres, scales and ranges from a sample of `count` paths, [save][state][path]; the same ones for every
-  // part of an ensemble. Needed before add() where there are quantiles or histograms.
-  void set_scales(const double* values, std::size_t count);
+  // Centres, scales and ranges from a sample of paths, [save][state]; the same ones for every part of an
+  // ensemble. Needed before make_counts() where there are quantiles or histograms.
+  void set_scales(const std::vector<CentreAndScale>& sample);
 
   // Counts of one thread, joined at the end by merge_counts().
   struct Counts {
@@ -92,18 +80,41 @@ class Tally {
   Counts make_counts() const;
   void merge_counts(const Counts& counts);
 
-  // A block's leaves: made without a lock, then added under the caller's.
-  struct Leaves {
-    std::uint64_t first = 0;
-    std::vector<std::vector<Moments>> moments;
-    std::vector<std::vector<CoMoments>> products;
-    std::uint64_t paths = 0, ok = 0, non_finite = 0, absorbed = 0;
+  // What a block of neighbouring paths comes to, from the first id of a leaf on: made without a lock, record
+  // by record, then added under the caller's.
+  struct Block {
+    // Leaves are joined as far as they make whole subtrees.
+    struct Node {
+      LeafNode place;
+      std::vector<Moments> moments;
+      std::vector<CoMoments> products;
+    };
+    std::vector<Node> nodes;
+    std::uint64_t first_leaf = 0;
+    std::size_t leaves = 0, paths = 0;
+    std::vector<PathStatus> status;  // [path]; count() finds those that are not finite
     Unsolved unsolved;
     std::vector<std::uint64_t>
         undefined;  // [expectation, then control] finite paths with a value that is not
+    // Of each leaf before they are joined: [state or functional][leaf], and [leaf] of one pair.
+    std::vector<Moments> moments;
+    std::vector<CoMoments> products;
   };
-  Leaves reduce(const TallyBlock& block, Counts& counts) const;
-  void add(Leaves leaves);
+  Block make_block(std::uint64_t first_id, std::size_t paths) const;
+  // The next record of the paths, [state][stride]: each once, or, where there are no statistics, the last
+  // alone is enough.
+  void count(std::size_t record, const double* values, std::size_t stride, Block& block,
+             Counts& counts) const;
+  // Correlations in time, from all records, [record][state][stride].
+  void count_lags(const double* values, std::size_t stride, Block& block) const;
+  // What paths are counted by at the end, [expectation, then control][stride].
+  void count_functionals(const double* values, std::size_t stride, Block& block, Counts& counts) const;
+  void add(Block block);
+  // What was counted of a block that is not at its end, as numbers, and back into a new block of the same
+  // paths.
+  std::vector<double> store(const Block& block) const;
+  std::size_t stored_size(const Block& block) const;
+  void restore(const double* stored, Block& block) const;
 
   // Another part of the same ensemble. Throws Error(Status::bad_data) where it is none.
   void merge(const Tally& other);
@@ -140,6 +151,10 @@ class Tally {
   std::size_t covariances() const;  // quantities of products_, in this order
   std::size_t lags() const;
   std::size_t control_pairs() const;
+  void put_moments(Block& block, std::size_t quantity, Moments* leaves) const;
+  void put_pairs(Block& block, std::size_t quantity, const double* x) const;
+  void put_products(Block& block, std::size_t quantity, const double* x, const Moments* of_x, const double* y,
+                    const Moments* of_y) const;
 
   TallyLayout layout_;
   MomentTree moments_;  // of moment_quantities(); with pairs, those of the averages of pairs after them

@@ -2,6 +2,7 @@
 
 #include <Eigen/Dense>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -20,22 +21,6 @@ double CoMoments::covariance_stderr() const {
   // Var = (C_xx C_yy + C_xy^2) / (n - 1) of Gaussian pairs.
   const double f = count - 1;
   return std::sqrt((xx / f * (yy / f) + xy / f * (xy / f)) / f);
-}
-
-CoMoments merged(const CoMoments& a, const CoMoments& b) {
-  if (a.count == 0 && a.leaves.count == 0) return b;
-  if (b.count == 0 && b.leaves.count == 0) return a;
-  CoMoments m;
-  m.count = a.count + b.count;
-  const double dx = b.mean_x - a.mean_x, dy = b.mean_y - a.mean_y;
-  const double share = b.count / m.count, weight = a.count * share;
-  m.mean_x = a.mean_x + dx * share;
-  m.mean_y = a.mean_y + dy * share;
-  m.xx = a.xx + b.xx + dx * dx * weight;
-  m.yy = a.yy + b.yy + dy * dy * weight;
-  m.xy = a.xy + b.xy + dx * dy * weight;
-  m.leaves = merged(a.leaves, b.leaves);
-  return m;
 }
 
 namespace {
@@ -75,28 +60,34 @@ CoMoments leaf_with_gaps(const double* x, const double* y, std::size_t n) {
 
 }  // namespace
 
-CoMoments leaf_comoments(const double* x, const double* y, std::size_t n) {
-  return leaf_comoments(x, leaf_moments(x, n), y, leaf_moments(y, n), n);
+void find_comoments(const double* x, const Moments* of_x, const double* y, const Moments* of_y, std::size_t n,
+                    std::vector<CoMoments>& leaves) {
+  const std::size_t count = (n + kLeafPaths - 1) / kLeafPaths;
+  leaves.resize(count);
+  constexpr std::size_t kAtOnce = 8;
+  std::array<double, kAtOnce> products;
+  for (std::size_t leaf = 0; leaf < count; ++leaf) {
+    const std::size_t start = leaf * kLeafPaths, here = std::min(kLeafPaths, n - start);
+    if (leaf % kAtOnce == 0 && x != y)
+      find_products(x + start, of_x + leaf, y + start, of_y + leaf, std::min(kAtOnce * kLeafPaths, n - start),
+                    products.data());
+    const Moments &a = of_x[leaf], &b = of_y[leaf];
+    CoMoments& m = leaves[leaf];
+    const auto all = static_cast<double>(here);
+    if (a.count == all && b.count == all) {
+      m = {all, a.mean, b.mean, a.squares, b.squares, x == y ? a.squares : products[leaf % kAtOnce], {}};
+    } else {
+      m = leaf_with_gaps(x + start, y + start, here);
+    }
+    close_leaf(m);
+  }
 }
 
-CoMoments leaf_comoments(const double* x, const Moments& of_x, const double* y, const Moments& of_y,
-                         std::size_t n) {
-  CoMoments m;
-  const auto all = static_cast<double>(n);
-  if (of_x.count == all && of_y.count == all && n > 0) {
-    m = {all, of_x.mean, of_y.mean, of_x.squares, of_y.squares, of_x.squares, {}};
-    if (x != y) {
-      const std::size_t whole = n / kWays * kWays;
-      double products[kWays];
-      partial_products(x, of_x.mean, y, of_y.mean, whole, products);
-      for (std::size_t i = whole; i < n; ++i) products[i % kWays] += (x[i] - of_x.mean) * (y[i] - of_y.mean);
-      m.xy = fold(products);
-    }
-  } else {
-    m = leaf_with_gaps(x, y, n);
-  }
-  close_leaf(m);
-  return m;
+CoMoments leaf_comoments(const double* x, const double* y, std::size_t n) {
+  std::vector<CoMoments> m;
+  const Moments of_x = leaf_moments(x, n), of_y = leaf_moments(y, n);
+  find_comoments(x, &of_x, y, &of_y, n, m);
+  return m.empty() ? CoMoments{} : m[0];
 }
 
 ControlledMean controlled_mean(std::span<const CoMoments> pairs, std::span<const double> known_means) {

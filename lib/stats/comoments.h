@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "stats/moments.h"
 
@@ -27,13 +28,28 @@ struct CoMoments {
   static constexpr double kFewLeaves = 16;
 };
 
-CoMoments merged(const CoMoments& a, const CoMoments& b);
+inline CoMoments merged(const CoMoments& a, const CoMoments& b) {
+  if (a.count == 0 && a.leaves.count == 0) return b;
+  if (b.count == 0 && b.leaves.count == 0) return a;
+  CoMoments m;
+  m.count = a.count + b.count;
+  const double dx = b.mean_x - a.mean_x, dy = b.mean_y - a.mean_y;
+  const double share = b.count / m.count, weight = a.count * share;
+  m.mean_x = a.mean_x + dx * share;
+  m.mean_y = a.mean_y + dy * share;
+  m.xx = a.xx + b.xx + dx * dx * weight;
+  m.yy = a.yy + b.yy + dy * dy * weight;
+  m.xy = a.xy + b.xy + dx * dy * weight;
+  m.leaves = merged(a.leaves, b.leaves);
+  return m;
+}
 
-// Of at most kLeafPaths pairs; those of which one is not finite are left out. Fixed order of summation.
+// Of each leaf of n pairs, of which the last may be short, given what find_moments makes of x and of y; pairs
+// of which one is not finite are left out. Fixed order of summation.
+void find_comoments(const double* x, const Moments* of_x, const double* y, const Moments* of_y, std::size_t n,
+                    std::vector<CoMoments>& leaves);
+// Of at most kLeafPaths pairs.
 CoMoments leaf_comoments(const double* x, const double* y, std::size_t n);
-// The same where leaf_moments of both are there already.
-CoMoments leaf_comoments(const double* x, const Moments& of_x, const double* y, const Moments& of_y,
-                         std::size_t n);
 
 // What is known of E[y] given that the means of x_1 ... x_k are known: control variates (Glasserman 2003,
 // section 4.1), with the coefficients that leave the least variance.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,37 @@
 namespace sde {
 
 inline constexpr std::size_t kLeafPaths = 64;
+
+// What n = 2^k neighbouring leaves of one quantity come to; in the place of the first.
+template <class T>
+const T& join_leaves(T* leaves, std::size_t n) {
+  for (std::size_t step = 1; step < n; step *= 2)
+    for (std::size_t i = 0; i < n; i += 2 * step) leaves[i] = merged(leaves[i], leaves[i + step]);
+  return leaves[0];
+}
+
+// A subtree that is whole: leaves index * 2^level to (index + 1) * 2^level.
+struct LeafNode {
+  static constexpr int kHighest = 58;  // of 64 bits of ids
+
+  int level = 0;
+  std::uint64_t index = 0;
+
+  std::uint64_t first() const { return index << level; }
+  std::size_t leaves() const { return std::size_t{1} << level; }
+};
+
+// The fewest nodes, none above `highest`, of which leaves `first` to `first + count` are made.
+inline std::vector<LeafNode> leaf_nodes(std::uint64_t first, std::uint64_t count, int highest) {
+  std::vector<LeafNode> nodes;
+  for (const std::uint64_t end = first + count; first < end;) {
+    const int level =
+        std::min({highest, std::countr_zero(first), static_cast<int>(std::bit_width(end - first)) - 1});
+    nodes.push_back({level, first >> level});
+    first += std::uint64_t{1} << level;
+  }
+  return nodes;
+}
 
 // Several quantities T over all leaves seen so far. `merged(a, b)`, found by argument-dependent lookup, joins
 // two neighbours; a default T is empty and changes nothing. Not thread-safe: callers lock.

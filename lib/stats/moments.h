@@ -18,7 +18,14 @@ struct Moments {
   double stderr_of_mean() const;
 };
 
-Moments merged(const Moments& a, const Moments& b);
+inline Moments merged(const Moments& a, const Moments& b) {
+  if (a.count == 0) return b;
+  if (b.count == 0) return a;
+  const double count = a.count + b.count;
+  const double difference = b.mean - a.mean;
+  return {count, a.mean + difference * (b.count / count),
+          a.squares + b.squares + difference * difference * (a.count * b.count / count)};
+}
 
 // Moments of at most kLeafPaths values; those that are not finite are left out of the count. Fixed order of
 // summation.

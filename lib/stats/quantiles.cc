@@ -1,6 +1,7 @@
 #include "stats/quantiles.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <cmath>
@@ -8,13 +9,13 @@
 #include <utility>
 
 #include "stats/kernels.h"
+#include "stats/moments.h"
 
 namespace sde {
 namespace {
 
 constexpr std::size_t kHalf =
     QuantileSketch::kLinear + std::size_t{QuantileSketch::kPerOctave} * QuantileSketch::kOctaves;
-constexpr std::uint64_t kMostPending = std::numeric_limits<std::uint32_t>::max();
 
 // Distance from the centre, in scales, at which bin b of one side begins.
 double edge(std::size_t b) {
@@ -28,8 +29,7 @@ double edge(std::size_t b) {
 }  // namespace
 
 QuantileSketch::QuantileSketch(double centre, double scale)
-    : centre_(std::isfinite(centre) ? centre : 0), scale_(scale), pages_(2 * kHalf / kPage) {
-  static_assert(kHalf % kPage == 0);
+    : centre_(std::isfinite(centre) ? centre : 0), scale_(scale) {
   const double least = std::max(std::abs(centre_) * 1e-9, std::numeric_limits<double>::min());
   if (!(scale_ >= least) || !std::isfinite(scale_)) scale_ = centre_ != 0 ? least : 1;
   inverse_scale_ = 1 / scale_;
@@ -59,80 +59,107 @@ double QuantileSketch::lower_edge(std::size_t bin) const {
   return centre_ + scale_ * distance;
 }
 
+std::vector<std::uint64_t>& QuantileSketch::page(std::size_t p) {
+  static_assert(kHalf % kPage == 0);
+  if (pages_.empty()) pages_.resize(2 * kHalf / kPage);
+  if (pages_[p].empty()) pages_[p].resize(kPage);
+  return pages_[p];
+}
+
+std::uint64_t& QuantileSketch::counter(std::size_t bin) {
+  return page(bin / kPage)[bin % kPage];
+}
+
 void QuantileSketch::add(double value) {
   if (!std::isfinite(value)) return;
   least_ = count_ == 0 ? value : std::min(least_, value);
   greatest_ = count_ == 0 ? value : std::max(greatest_, value);
   ++count_;
   const std::size_t bin = bin_of(value);
-  std::vector<std::uint64_t>& page = pages_[bin / kPage];
-  if (page.empty()) page.resize(kPage);
-  ++page[bin % kPage];
+  if (bin - kFirstNear >= near_.size()) {
+    ++counter(bin);
+    return;
+  }
+  if (pending_ == kMostPending) settle();
+  ++near_[bin - kFirstNear];
+  ++pending_;
 }
 
 void QuantileSketch::add(const double* values, std::size_t n) {
-  constexpr std::size_t kBatch = 128;
-  constexpr int kPlaceBits = std::countr_zero(static_cast<unsigned>(kPerOctave));
-  static_assert(kNear % (2 * kPage) == 0 && kHalf % kPage == 0);
-  const BinRule rule{centre_, inverse_scale_, kLinear, kHalf, kPlaceBits};
-  const std::size_t whole = n / kWays * kWays;
-  std::uint64_t bins[kBatch];
-  double least = count_ == 0 ? std::numeric_limits<double>::infinity() : least_;
-  double greatest = count_ == 0 ? -std::numeric_limits<double>::infinity() : greatest_;
+  const BinRule rule{centre_, inverse_scale_, std::countr_zero(static_cast<unsigned>(kLinear)),
+                     std::countr_zero(static_cast<unsigned>(kPerOctave)), kNear / 2};
+  static_assert(std::has_single_bit(unsigned{kLinear}) && std::has_single_bit(unsigned{kPerOctave}));
+  static_assert(kBinRow <= kMostPending);
+  const std::size_t whole = n / kBinWays * kBinWays;
+  alignas(64) std::array<std::int32_t, kBinRow> bins;
   if (near_.empty()) near_.resize(kNear);
-  std::uint32_t* const near = near_.data();
-  std::uint64_t elsewhere = 0;
-  for (std::size_t start = 0; start < whole; start += kBatch) {
-    const std::size_t m = std::min(kBatch, whole - start);
-    find_bins(rule, values + start, m, bins, least, greatest);
-    if (pending_ + m > kMostPending) settle();
-    std::uint64_t far = 0;
-    for (std::size_t i = 0; i < m; ++i) {
-      const std::uint64_t place = bins[i] - kFirstNear;
-      if (place < kNear) [[likely]] {
-        ++near[place];
+  std::uint16_t* const near = near_.data();
+  for (std::size_t start = 0, here = 0; start < whole; start += here) {
+    const double* const x = values + start;
+    here = std::min(count_ > 0 ? kBinRow : kBinBatch, whole - start);
+    if (pending_ + here > kMostPending) settle();
+    // Values in bins between those of the least and of the greatest so far change neither.
+    std::int32_t low = kNear, high = -1;
+    if (count_ > 0) {
+      const auto near_bin = [](std::size_t bin) { return static_cast<std::int64_t>(bin - kFirstNear); };
+      low = static_cast<std::int32_t>(std::clamp<std::int64_t>(near_bin(bin_of(least_)) + 1, 0, kNear));
+      high = static_cast<std::int32_t>(std::clamp<std::int64_t>(near_bin(bin_of(greatest_)), 0, kNear) - 1);
+    }
+    std::uint32_t outside = find_bins(rule, x, here, low, high, bins.data());
+    std::uint64_t inside = 0;
+    for (std::size_t i = 0; i < here; outside >>= 1) {
+      const std::size_t end = std::min(i + kBinBatch, here);
+      if ((outside & 1) == 0) [[likely]] {
+        inside += end - i;
+        for (; i < end; i += 4) {
+          ++near[bins[i]];
+          ++near[bins[i + 1]];
+          ++near[bins[i + 2]];
+          ++near[bins[i + 3]];
+        }
         continue;
       }
-      ++far;
-      if (bins[i] == 2 * kHalf) continue;  // not finite
-      std::vector<std::uint64_t>& page = pages_[bins[i] / kPage];
-      if (page.empty()) page.resize(kPage);
-      ++page[bins[i] % kPage];
-      ++elsewhere;
+      for (; i < end; ++i) {
+        if (static_cast<std::uint32_t>(bins[i]) >= kNear) {
+          add(x[i]);
+          continue;
+        }
+        ++near[bins[i]];
+        if (bins[i] >= low && bins[i] <= high) {
+          ++inside;
+          continue;
+        }
+        ++pending_;
+        least_ = count_ == 0 ? x[i] : std::min(least_, x[i]);
+        greatest_ = count_ == 0 ? x[i] : std::max(greatest_, x[i]);
+        ++count_;
+      }
     }
-    pending_ += m - far;
-    count_ += m - far;
-  }
-  count_ += elsewhere;
-  if (count_ > 0) {
-    least_ = least;
-    greatest_ = greatest;
+    pending_ += inside;
+    count_ += inside;
   }
   for (std::size_t i = whole; i < n; ++i) add(values[i]);
 }
 
 void QuantileSketch::prefetch() const {
-  constexpr std::size_t kLine = 64 / sizeof(std::uint32_t);
+  constexpr std::size_t kLine = 64 / sizeof(std::uint16_t);
   for (std::size_t i = 0; i < near_.size(); i += kLine) __builtin_prefetch(near_.data() + i, 1);
 }
 
 void QuantileSketch::settle() {
-  for (std::size_t i = 0; i < near_.size(); ++i) {
-    if (near_[i] == 0) continue;
-    std::vector<std::uint64_t>& page = pages_[(kFirstNear + i) / kPage];
-    if (page.empty()) page.resize(kPage);
-    page[(kFirstNear + i) % kPage] += std::exchange(near_[i], 0);
-  }
+  for (std::size_t i = 0; i < near_.size(); ++i)
+    if (near_[i] > 0) counter(kFirstNear + i) += std::exchange(near_[i], std::uint16_t{0});
   pending_ = 0;
 }
 
 bool QuantileSketch::has_page(std::size_t page) const {
-  return !pages_[page].empty() || page * kPage - kFirstNear < near_.size();
+  return (!pages_.empty() && !pages_[page].empty()) || page * kPage - kFirstNear < near_.size();
 }
 
 std::uint64_t QuantileSketch::counted_in(std::size_t page, std::size_t i) const {
   const std::size_t place = page * kPage + i - kFirstNear;
-  return (pages_[page].empty() ? 0 : pages_[page][i]) + (place < near_.size() ? near_[place] : 0);
+  const bool far = !pages_.empty() && !pages_[page].empty();
+  return (far ? pages_[page][i] : 0) + (place < near_.size() ? near_[place] : 0);
 }
 
 void QuantileSketch::merge(const QuantileSketch& other) {
@@ -145,21 +172,22 @@ void QuantileSketch::merge(const QuantileSketch& other) {
   least_ = std::min(least_, other.least_);
   greatest_ = std::max(greatest_, other.greatest_);
   count_ += other.count_;
-  for (std::size_t p = 0; p < pages_.size(); ++p) {
-    if (other.pages_[p].empty()) continue;
-    if (pages_[p].empty()) pages_[p].resize(kPage);
-    for (std::size_t i = 0; i < kPage; ++i) pages_[p][i] += other.pages_[p][i];
+  for (std::size_t p = 0; p < other.pages_.size(); ++p) {
+    const std::vector<std::uint64_t>& from = other.pages_[p];
+    if (from.empty()) continue;
+    std::vector<std::uint64_t>& to = page(p);
+    for (std::size_t i = 0; i < kPage; ++i) to[i] += from[i];
   }
   if (other.pending_ == 0) return;
   if (pending_ + other.pending_ > kMostPending) settle();
   if (near_.empty()) near_.resize(kNear);
-  for (std::size_t i = 0; i < kNear; ++i) near_[i] += other.near_[i];
+  for (std::size_t i = 0; i < kNear; ++i) near_[i] = static_cast<std::uint16_t>(near_[i] + other.near_[i]);
   pending_ += other.pending_;
 }
 
 QuantileSketch::Place QuantileSketch::place_of(std::uint64_t rank) const {
   std::uint64_t before = 0;
-  for (std::size_t page = 0; page < pages_.size(); ++page) {
+  for (std::size_t page = 0; page < 2 * kHalf / kPage; ++page) {
     if (!has_page(page)) continue;
     for (std::size_t i = 0; i < kPage; ++i) {
       const std::uint64_t here = counted_in(page, i);
@@ -205,7 +233,7 @@ void store_sketches(const std::vector<QuantileSketch>& sketches, NamedArrays& in
   for (const QuantileSketch& s : sketches) {
     for (double value : {s.centre_, s.scale_, s.least_, s.greatest_}) places.push_back(value);
     const std::size_t before = bins.size();
-    for (std::size_t page = 0; page < s.pages_.size(); ++page)
+    for (std::size_t page = 0; page < 2 * kHalf / QuantileSketch::kPage; ++page)
       for (std::size_t i = 0; s.has_page(page) && i < QuantileSketch::kPage; ++i)
         if (const std::uint64_t here = s.counted_in(page, i); here > 0) {
           bins.push_back(page * QuantileSketch::kPage + i);
@@ -233,9 +261,7 @@ std::vector<QuantileSketch> restore_sketches(const NamedArrays& from, std::size_
     if (occupied[q] > bins.size() - next) fail(Status::bad_data, "sketch_bins: has too few values");
     for (const std::size_t end = next + occupied[q]; next < end; ++next) {
       if (bins[next] >= 2 * kHalf) fail(Status::bad_data, "sketch_bins: there is no bin {}", bins[next]);
-      std::vector<std::uint64_t>& page = s.pages_[bins[next] / QuantileSketch::kPage];
-      if (page.empty()) page.resize(QuantileSketch::kPage);
-      page[bins[next] % QuantileSketch::kPage] += counts[next];
+      s.counter(bins[next]) += counts[next];
       s.count_ += counts[next];
     }
     result.push_back(std::move(s));
@@ -245,12 +271,37 @@ std::vector<QuantileSketch> restore_sketches(const NamedArrays& from, std::size_
 
 CentreAndScale centre_and_scale(std::span<const double> sample) {
   std::vector<double> finite;
+  finite.reserve(sample.size());
   for (double value : sample)
     if (std::isfinite(value)) finite.push_back(value);
   if (finite.empty()) return {};
-  std::sort(finite.begin(), finite.end());
   const std::size_t n = finite.size();
-  return {finite[n / 2], finite[n - 1 - n / 4] - finite[n / 4]};
+  // Values are laid out by bins of a tenth of a deviation, so that few are left to compare.
+  constexpr std::size_t kBins = 64;
+  std::vector<Moments> leaves((n + kLeafPaths - 1) / kLeafPaths);
+  find_moments(finite.data(), n, leaves.data());
+  Moments all;
+  for (const Moments& leaf : leaves) all = merged(all, leaf);
+  double low = all.mean - 3.2 * std::sqrt(all.variance());
+  double per_unit = 0.5 * kBins / (all.mean - low);
+  if (!std::isfinite(low) || !std::isfinite(per_unit)) low = per_unit = 0;
+  const auto bin = [&](double value) {
+    return static_cast<std::size_t>(static_cast<int>(std::clamp((value - low) * per_unit, 0.0, kBins - 1.0)));
+  };
+  std::array<std::size_t, kBins + 1> ends{};
+  for (const double value : finite) ++ends[bin(value) + 1];
+  for (std::size_t b = 0; b < kBins; ++b) ends[b + 1] += ends[b];
+  std::vector<double> laid(n);
+  std::array<std::size_t, kBins> next;
+  std::copy_n(ends.begin(), kBins, next.begin());
+  for (const double value : finite) laid[next[bin(value)]++] = value;
+  const auto ranked = [&](std::size_t rank) {
+    const auto end = std::upper_bound(ends.begin(), ends.end(), rank);
+    const auto at = [&](std::size_t i) { return laid.begin() + static_cast<std::ptrdiff_t>(i); };
+    std::nth_element(at(*(end - 1)), at(rank), at(*end));
+    return laid[rank];
+  };
+  return {ranked(n / 2), ranked(n - 1 - n / 4) - ranked(n / 4)};
 }
 
 }  // namespace sde

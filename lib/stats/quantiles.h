@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -62,13 +63,16 @@ class QuantileSketch {
   // Pages of bins, allocated when first counted in: most quantities touch few octaves.
   static constexpr std::size_t kPage = kPerOctave;
   std::vector<std::vector<std::uint64_t>> pages_;
+  std::vector<std::uint64_t>& page(std::size_t p);
+  std::uint64_t& counter(std::size_t bin);
 
-  // Values within four scales of the centre are counted here first, in half the memory and without looking
-  // for a page; `pending_` of them, which is less than 2^32.
+  // Batches are counted here first where values are within four scales of the centre, in a quarter of the
+  // memory, which they reach all over; `pending_` of them, at most kMostPending.
   static constexpr std::size_t kNear = 2 * (kLinear + 2 * std::size_t{kPerOctave});
   static constexpr std::size_t kFirstNear = kLinear + std::size_t{kPerOctave} * kOctaves - kNear / 2;
+  static constexpr std::uint64_t kMostPending = std::numeric_limits<std::uint16_t>::max();
   void settle();  // moves them to their pages
-  std::vector<std::uint32_t> near_;
+  std::vector<std::uint16_t> near_;
   std::uint64_t pending_ = 0;
 };
 

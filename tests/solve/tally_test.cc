@@ -235,6 +235,81 @@ TEST(Ensemble, StoppedAnywhereAndTakenUpHasTheSameBits) {
   }
 }
 
+// Blocks of which only statistics are wanted are counted on their way.
+TEST(Ensemble, StoppedWithoutASinkAndTakenUpHasTheSameBits) {
+  const SdeDocument d = pair_of_states();
+  const SdeExpressions e = parse_document(d);
+  const InitialStates initial(d);
+  const TimeGrid grid = make_grid(0, 1, {0.3, 0.6, 1}, 1e-3);
+  EnsembleOptions options = everything(1000);
+  options.statistics.lags = 0;
+  options.lanes = 128;
+  Ensemble whole(e, initial, grid, options);
+  ASSERT_TRUE(whole.run());
+  NamedArrays kept;
+  int rounds = 0;
+  for (bool done = false; !done; ++rounds) {
+    ASSERT_LT(rounds, 1000);
+    Ensemble part(e, initial, grid, options);
+    if (rounds > 0) part.restore(kept);
+    StopToken pause;
+    int reports = 0;
+    Hooks hooks;
+    hooks.progress = [&](std::uint64_t, std::uint64_t) {
+      if (++reports == 1) pause.request();
+    };
+    done = part.run({}, hooks, &pause);
+    kept = part.store();
+    if (done) expect_same_results(part.result(), whole.result());
+  }
+  EXPECT_GT(rounds, 3);
+}
+
+TEST(Ensemble, TakesUpRecordsAndCounts) {
+  // Paused within its one block: with a sink there are records, without there are counts.
+  const SdeDocument d = pair_of_states();
+  const SdeExpressions e = parse_document(d);
+  const InitialStates initial(d);
+  const TimeGrid grid = make_grid(0, 1, {0.25, 1}, 1e-6);
+  EnsembleOptions options = everything(64);
+  options.statistics = {true, true, false, 0, {}, 0};
+  const Ensemble::Sink nobody = [](const PathBlock&) {};
+  Ensemble whole(e, initial, grid, options);
+  ASSERT_TRUE(whole.run());
+  for (const bool sink : {false, true}) {
+    Ensemble part(e, initial, grid, options);
+    for (;;) {
+      StopToken pause;
+      std::thread clock([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        pause.request();
+      });
+      const bool done = part.run(sink ? nobody : Ensemble::Sink{}, {}, &pause);
+      clock.join();
+      ASSERT_FALSE(done);
+      if (part.store().integer("pending_place")[4] > 0) break;
+    }
+    NamedArrays state = part.store();
+    EXPECT_EQ(state.real("pending_saved").empty(), !sink);
+    EXPECT_EQ(state.real("pending_counted").empty(), sink);
+    Ensemble other(e, initial, grid, options);
+    if (sink) {
+      // As states were before there were counts: all that have statistics hold records.
+      std::erase_if(state.reals, [](const auto& array) { return array.first == "pending_counted"; });
+      for (auto& [name, values] : state.integers)
+        if (name == "run") values[6] = 0;
+    }
+    other.restore(state);
+    if (!sink) {
+      EXPECT_THROW(other.run(nobody), Error);
+    }
+    ASSERT_TRUE(other.run());
+    EXPECT_EQ(other.result().moments[1].mean, whole.result().moments[1].mean);
+    EXPECT_EQ(other.result().covariance[1].xy, whole.result().covariance[1].xy);
+    EXPECT_EQ(other.result().final[0].squares, whole.result().final[0].squares);
+  }
+}
+
 TEST(Ensemble, GoesOnWithinABlock) {
   // One block of one path, paused as soon as its thread looks: progress is kept all the same.
   const SdeDocument d = scalar("-x", "1", "0");

@@ -67,6 +67,28 @@ TEST(Moments, OfShardsJoinToTheBitsOfTheWhole) {
   EXPECT_EQ(whole.total()[0].squares, c.total()[0].squares);
 }
 
+TEST(Moments, OfSubtreesJoinToTheBitsOfTheWhole) {
+  const std::vector<double> values = sample(kLeafPaths * 45 + 7);
+  MomentTree whole(1);
+  for (std::size_t leaf = 0; leaf < 46; ++leaf) whole.add(leaf, leaf_of(values, leaf));
+  for (const int highest : {0, 2, 58}) {
+    MomentTree parts(1);
+    for (const auto& [first, count] : {std::pair{19, 27}, std::pair{0, 8}, std::pair{8, 11}}) {
+      std::uint64_t next = static_cast<std::uint64_t>(first);
+      for (const LeafNode& node : leaf_nodes(next, static_cast<std::uint64_t>(count), highest)) {
+        EXPECT_EQ(node.first(), next);
+        EXPECT_LE(node.level, highest);
+        std::vector<Moments> leaves;
+        for (; next < node.first() + node.leaves(); ++next) leaves.push_back(leaf_of(values, next)[0]);
+        parts.insert(node.level, node.index, {join_leaves(leaves.data(), leaves.size())});
+      }
+      EXPECT_EQ(next, static_cast<std::uint64_t>(first + count));
+    }
+    EXPECT_EQ(whole.total()[0].mean, parts.total()[0].mean);
+    EXPECT_EQ(whole.total()[0].squares, parts.total()[0].squares);
+  }
+}
+
 TEST(Moments, LeaveOutWhatIsNotFinite) {
   const double values[] = {1, std::nan(""), 3, std::numeric_limits<double>::infinity()};
   const Moments m = leaf_moments(values, 4);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "random/stream.h"
 #include "simd/target.h"
@@ -57,6 +58,60 @@ TEST(QuantileSketch, CountsABatchAsOneByOne) {
     EXPECT_EQ(a.reals, b.reals) << target;
   }
   set_target(best);
+}
+
+TEST(QuantileSketch, CountsRowsOfAnyLengthAsOneByOne) {
+  // The first values far away, near or nowhere, edges of bins, and underflow to -0.
+  std::vector<double> values = {1e9, 0.3, -0.2, std::nan(""), -1e9, 2.5, -3.9999, 4, -4, 1, -1, 0};
+  for (int k = -1100; k <= 1100; ++k) values.push_back(k / 256.0);
+  for (double x : sample(3000)) values.push_back(0.1 * (x - 1e4));
+  for (double x : {-5e-324, 5e-324, -0.0}) values.push_back(x);
+  const std::string best = current_target();
+  for (const std::string& target : available_targets()) {
+    set_target(target);
+    for (const double scale : {1.0, 1e3})
+      for (const std::size_t length : {17, 63, 64, 500, 512, 5000}) {
+        for (const std::size_t skipped : {0, 1, 2, 3, 700}) {
+          QuantileSketch rows(0, scale), single(0, scale);
+          for (std::size_t i = skipped; i < values.size(); i += length)
+            rows.add(values.data() + i, std::min(length, values.size() - i));
+          for (std::size_t i = skipped; i < values.size(); ++i) single.add(values[i]);
+          NamedArrays a, b;
+          store_sketches({rows}, a);
+          store_sketches({single}, b);
+          EXPECT_EQ(a.integers, b.integers) << target << " " << length << " " << skipped;
+          EXPECT_EQ(a.reals, b.reals) << target << " " << length << " " << skipped;
+        }
+      }
+  }
+  set_target(best);
+}
+
+TEST(QuantileSketch, CountsMoreThanItsFirstCountersHold) {
+  const std::vector<double> values(512, 0.25);
+  QuantileSketch many(0, 1), other(0, 1);
+  for (int i = 0; i < 300; ++i) many.add(values.data(), values.size());
+  for (int i = 0; i < 100; ++i) other.add(values.data(), values.size());
+  many.merge(other);
+  NamedArrays arrays;
+  store_sketches({many}, arrays);
+  EXPECT_EQ(many.count(), 400u * 512);
+  EXPECT_EQ(arrays.integer("sketch_counts"), std::vector<std::uint64_t>{400 * 512});
+}
+
+TEST(CentreAndScale, AreOrderStatistics) {
+  const std::vector<double> values = sample(600);
+  for (std::size_t n = 1; n <= 600; n += n < 10 ? 1 : 59) {
+    std::vector<double> some(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(n));
+    some[n / 3] = n % 2 == 0 ? 1e308 : some[0];
+    const auto got = centre_and_scale(some);
+    std::sort(some.begin(), some.end());
+    EXPECT_EQ(got.centre, some[n / 2]) << n;
+    EXPECT_EQ(got.scale, some[n - 1 - n / 4] - some[n / 4]) << n;
+  }
+  const double gaps[] = {std::nan(""), 7, std::numeric_limits<double>::infinity(), 7};
+  EXPECT_EQ(centre_and_scale(gaps).centre, 7);
+  EXPECT_EQ(centre_and_scale(gaps).scale, 0);
 }
 
 TEST(QuantileSketch, MergesToTheBitsOfTheWhole) {
