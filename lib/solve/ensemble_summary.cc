@@ -27,6 +27,13 @@ double EventTimes::fraction_stderr() const {
   return std::sqrt(p * (1 - p) / (time.count + static_cast<double>(without)));
 }
 
+// Of no values nothing is known.
+static void forget_empty(std::vector<Moments>& moments, std::vector<double>& errors) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  for (std::size_t i = 0; i < moments.size(); ++i)
+    if (moments[i].count == 0) moments[i].mean = moments[i].squares = errors[i] = kNone;
+}
+
 EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_means) {
   EnsembleResult result;
   result.paths = tally.paths;
@@ -39,6 +46,7 @@ EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_
   result.unsolved = tally.unsolved;
   result.final = tally.final_moments();
   result.final_error = tally.final_errors();
+  forget_empty(result.final, result.final_error);
   const std::vector<Moments> plain = tally.expectations();
   const std::vector<double> plain_error = tally.expectation_errors();
   const std::size_t events = tally.layout().events.size(), expectations = plain.size() - events;
@@ -66,6 +74,7 @@ EnsembleResult summarise(const Tally& tally, const std::vector<double>& control_
   }
   result.moments = tally.moments();
   result.moments_error = tally.moment_errors();
+  forget_empty(result.moments, result.moments_error);
   result.sketches = tally.sketches();
   result.covariance = tally.covariance();
   result.lagged = tally.lagged();

@@ -34,7 +34,7 @@ inline CoMoments merged(const CoMoments& a, const CoMoments& b) {
   CoMoments m;
   m.count = a.count + b.count;
   const double dx = b.mean_x - a.mean_x, dy = b.mean_y - a.mean_y;
-  const double share = b.count / m.count, weight = a.count * share;
+  const double share = a.count == b.count ? 0.5 : b.count / m.count, weight = a.count * share;
   m.mean_x = a.mean_x + dx * share;
   m.mean_y = a.mean_y + dy * share;
   m.xx = a.xx + b.xx + dx * dx * weight;

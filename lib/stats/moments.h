@@ -14,7 +14,7 @@ struct Moments {
   double mean = 0;
   double squares = 0;  // sum (x - mean)^2
 
-  double variance() const { return count > 1 ? squares / (count - 1) : 0; }
+  double variance() const { return count > 1 ? squares / (count - 1) : squares; }
   double stderr_of_mean() const;
 };
 
@@ -23,8 +23,10 @@ inline Moments merged(const Moments& a, const Moments& b) {
   if (b.count == 0) return a;
   const double count = a.count + b.count;
   const double difference = b.mean - a.mean;
-  return {count, a.mean + difference * (b.count / count),
-          a.squares + b.squares + difference * difference * (a.count * b.count / count)};
+  // Of leaves that are whole, without a division.
+  const double share = a.count == b.count ? 0.5 : b.count / count;
+  const double weight = a.count == b.count ? 0.5 * a.count : a.count * b.count / count;
+  return {count, a.mean + difference * share, a.squares + b.squares + difference * difference * weight};
 }
 
 // Moments of at most kLeafPaths values; those that are not finite are left out of the count. Fixed order of

@@ -141,3 +141,15 @@ EOF
   run -2 sde-bench training no_such_case
   run -2 sde-bench no_such_suite
 }
+
+@test "where no path is finite there are no moments" {
+  echo '{"state": ["x"], "drift": {"x": "x^3"}, "diffusion": {"x": "1"}, "initial": {"x": 1e60}}' >explodes.json
+  sde-simulate explodes.json -N 100 --dt 0.1 --save 2 --stats mean,variance -o lost.h5 --json >lost.json
+  json '.status.non_finite == 100 and (.final.x | .mean == null and .variance == null and .stderr == null)' lost.json
+  python '
+import h5py, numpy as np
+s = h5py.File("lost.h5")["statistics"]
+assert s["mean"][0, 0] == 1e60 and np.isnan(s["mean"][1, 0]) and np.isnan(s["variance"][1, 0])'
+  run -0 sde-simulate explodes.json -N 100 --dt 0.1
+  assert_line --regexp '^  x +nan +nan +nan'
+}
