@@ -19,6 +19,7 @@
 #include "brownian/quasi.h"
 #include "solve/adaptive_sde.h"
 #include "solve/ensemble_checks.h"
+#include "solve/functionals.h"
 #include "solve/pending.h"
 #include "solve/stepper.h"
 
@@ -54,6 +55,7 @@ class Ensemble::Run {
         grid_(grid),
         options_(options),
         stepper_(make_stepper(sde, *options.method, options.adaptive, options.precision, options.tuning)),
+        functionals_(options, sde),
         watch_(sde, options.transform
                         ? substituted(options.events, options.transform->states, options.transform->inverse)
                         : options.events),
@@ -68,15 +70,6 @@ class Ensemble::Run {
       fail(Status::bug, "a block of {} paths from {} does not consist of whole leaves", options_.lanes,
            options.first_path);
     require_combination(options, *stepper_, sde);
-    std::vector<expr::Expr> functionals = options.expect;
-    functionals.insert(functionals.end(), options.controls.begin(), options.controls.end());
-    if (!functionals.empty()) {
-      std::vector<std::string> uniforms = sde.parameters;
-      uniforms.emplace_back("t");
-      functionals_ =
-          expr::Program(functionals, options.transform ? options.transform->states : sde.states, uniforms);
-      functional_count_ = functionals.size();
-    }
     if (options.transform) {
       forward_ = expr::Program(options.transform->forward, options.transform->states, sde.parameters);
       inverse_ = expr::Program(options.transform->inverse, sde.states, sde.parameters);
@@ -260,11 +253,7 @@ class Ensemble::Run {
     const CouplingOptions& coupling = options_.coupling;
     if (coupling.quasi_points == 0) return;
     QuasiPaths::require_dimensions(grid_.steps, stepper_->noises());
-    std::vector<double> lengths;
-    for (const Segment& segment : grid_.segments)
-      for (std::uint64_t i = 0; i < segment.steps; ++i)
-        lengths.push_back(i + 1 == segment.steps ? segment.last : segment.h);
-    quasi_.emplace(options_.seed, stepper_->noises(), std::move(lengths), coupling.quasi_points);
+    quasi_.emplace(options_.seed, stepper_->noises(), grid_.step_lengths(), coupling.quasi_points);
   }
 
   // What is recorded: the states, in the coordinates outside.
@@ -405,26 +394,16 @@ class Ensemble::Run {
   void evaluate_functionals(Worker& w, std::size_t paths, std::size_t lanes) const {
     if (w.functionals.rows() != functionals() || w.functionals.lanes() != lanes)
       w.functionals.resize(functionals(), lanes);
-    std::vector<const double*> inputs;
-    std::vector<double*> outputs;
-    const StateBlock<double>& x = outside(w);
-    for (std::size_t i = 0; i < dimension_; ++i) inputs.push_back(x.row(i));
-    // Times of events stand between the expectations and their controls.
     const std::size_t expectations = options_.expect.size(), events = watch_.events();
-    for (std::size_t k = 0; k < functional_count_; ++k)
-      outputs.push_back(w.functionals.row(k < expectations ? k : k + events));
-    std::vector<double> uniforms = sde_.parameter_values;
-    uniforms.push_back(grid_.end());
-    if (functional_count_ > 0)
-      functionals_.run(inputs.data(), uniforms, outputs.data(), lanes, w.steps.sde.program);
-    for (std::size_t k = 0; k < events; ++k) {
+    // Times of events stand between the expectations and their controls.
+    functionals_.evaluate(grid_.end(), outside(w), events, w.functionals, w.steps.sde.program);
+    for (std::size_t k = 0; k < events; ++k)
       std::copy_n(w.x.row(stepped() + k), lanes, w.functionals.row(expectations + k));
-      outputs.push_back(w.functionals.row(expectations + k));
-    }
     // A path that is not finite has no value, whatever the expression makes of it.
-    for (std::size_t k = 0; k < outputs.size(); ++k)
+    for (std::size_t k = 0; k < functionals(); ++k)
       for (std::size_t p = 0; p < paths; ++p)
-        if (is_lost(w.block.status[p])) outputs[k][offset_ + p] = std::numeric_limits<double>::quiet_NaN();
+        if (is_lost(w.block.status[p]))
+          w.functionals.row(k)[offset_ + p] = std::numeric_limits<double>::quiet_NaN();
   }
 
   void record(Worker& w, Position& at, std::size_t lanes) const {
@@ -543,17 +522,17 @@ class Ensemble::Run {
   }
 
   // Values a path is counted by: expectations, events, controls.
-  std::size_t functionals() const { return functional_count_ + watch_.events(); }
+  std::size_t functionals() const { return functionals_.count() + watch_.events(); }
 
   const SdeExpressions& sde_;
   const InitialStates& initial_;
   const TimeGrid& grid_;
   EnsembleOptions options_;
   std::unique_ptr<Stepper> stepper_;
-  expr::Program functionals_, forward_, inverse_;
+  Functionals functionals_;
+  expr::Program forward_, inverse_;
   std::optional<QuasiPaths> quasi_;
   std::optional<BrownianTree> tree_path_;
-  std::size_t functional_count_ = 0;
   Watch watch_;
   bool domains_;
   std::size_t dimension_, recorded_;  // all states, and those that anybody sees

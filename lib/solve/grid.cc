@@ -92,4 +92,12 @@ double TimeGrid::step_start(std::uint64_t number) const {
   return end();
 }
 
+std::vector<double> TimeGrid::step_lengths() const {
+  std::vector<double> lengths;
+  for (const Segment& segment : segments)
+    for (std::uint64_t i = 0; i < segment.steps; ++i)
+      lengths.push_back(i + 1 == segment.steps ? segment.last : segment.h);
+  return lengths;
+}
+
 }  // namespace sde

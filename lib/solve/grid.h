@@ -27,6 +27,7 @@ struct TimeGrid {
   double start() const { return segments.front().start; }
   // When step `number` of a path begins.
   double step_start(std::uint64_t number) const;
+  std::vector<double> step_lengths() const;  // [step]
   double end() const { return segments.back().end; }
 };
 
