@@ -80,16 +80,16 @@ void QuantileSketch::add(double value) {
     ++counter(bin);
     return;
   }
-  if (pending_ == kMostPending) settle();
+  make_room(1);
   ++near_[bin - kFirstNear];
-  ++pending_;
+  --room_;
 }
 
 void QuantileSketch::add(const double* values, std::size_t n) {
   const BinRule rule{centre_, inverse_scale_, std::countr_zero(static_cast<unsigned>(kLinear)),
                      std::countr_zero(static_cast<unsigned>(kPerOctave)), kNear / 2};
   static_assert(std::has_single_bit(unsigned{kLinear}) && std::has_single_bit(unsigned{kPerOctave}));
-  static_assert(kBinRow <= kMostPending);
+  static_assert(kBinRow <= kMostNear);
   const std::size_t whole = n / kBinWays * kBinWays;
   alignas(64) std::array<std::int32_t, kBinRow> bins;
   if (near_.empty()) near_.resize(kNear);
@@ -97,7 +97,7 @@ void QuantileSketch::add(const double* values, std::size_t n) {
   for (std::size_t start = 0, here = 0; start < whole; start += here) {
     const double* const x = values + start;
     here = std::min(count_ > 0 ? kBinRow : kBinBatch, whole - start);
-    if (pending_ + here > kMostPending) settle();
+    make_room(here);
     // Values in bins between those of the least and of the greatest so far change neither.
     std::int32_t low = kNear, high = -1;
     if (count_ > 0) {
@@ -129,13 +129,13 @@ void QuantileSketch::add(const double* values, std::size_t n) {
           ++inside;
           continue;
         }
-        ++pending_;
+        --room_;
         least_ = count_ == 0 ? x[i] : std::min(least_, x[i]);
         greatest_ = count_ == 0 ? x[i] : std::max(greatest_, x[i]);
         ++count_;
       }
     }
-    pending_ += inside;
+    room_ -= inside;
     count_ += inside;
   }
   for (std::size_t i = whole; i < n; ++i) add(values[i]);
@@ -146,10 +146,21 @@ void QuantileSketch::prefetch() const {
   for (std::size_t i = 0; i < near_.size(); i += kLine) __builtin_prefetch(near_.data() + i, 1);
 }
 
+void QuantileSketch::make_room(std::size_t n) {
+  if (room_ >= n) return;
+  look_for_room();
+  if (room_ < n) settle();
+}
+
+void QuantileSketch::look_for_room() {
+  if (near_.empty()) near_.resize(kNear);
+  room_ = kMostNear - *std::max_element(near_.begin(), near_.end());
+}
+
 void QuantileSketch::settle() {
   for (std::size_t i = 0; i < near_.size(); ++i)
     if (near_[i] > 0) counter(kFirstNear + i) += std::exchange(near_[i], std::uint16_t{0});
-  pending_ = 0;
+  room_ = kMostNear;
 }
 
 bool QuantileSketch::has_page(std::size_t page) const {
@@ -178,11 +189,11 @@ void QuantileSketch::merge(const QuantileSketch& other) {
     std::vector<std::uint64_t>& to = page(p);
     for (std::size_t i = 0; i < kPage; ++i) to[i] += from[i];
   }
-  if (other.pending_ == 0) return;
-  if (pending_ + other.pending_ > kMostPending) settle();
+  if (other.near_.empty()) return;
   if (near_.empty()) near_.resize(kNear);
+  make_room(*std::max_element(other.near_.begin(), other.near_.end()));
   for (std::size_t i = 0; i < kNear; ++i) near_[i] = static_cast<std::uint16_t>(near_[i] + other.near_[i]);
-  pending_ += other.pending_;
+  look_for_room();
 }
 
 QuantileSketch::Place QuantileSketch::place_of(std::uint64_t rank) const {

@@ -67,13 +67,15 @@ class QuantileSketch {
   std::uint64_t& counter(std::size_t bin);
 
   // Batches are counted here first where values are within four scales of the centre, in a quarter of the
-  // memory, which they reach all over; `pending_` of them, at most kMostPending.
+  // memory, which they reach all over. Whatever their bins, `room_` more of them fit.
   static constexpr std::size_t kNear = 2 * (kLinear + 2 * std::size_t{kPerOctave});
   static constexpr std::size_t kFirstNear = kLinear + std::size_t{kPerOctave} * kOctaves - kNear / 2;
-  static constexpr std::uint64_t kMostPending = std::numeric_limits<std::uint16_t>::max();
-  void settle();  // moves them to their pages
+  static constexpr std::size_t kMostNear = std::numeric_limits<std::uint16_t>::max();
+  void make_room(std::size_t n);  // for n more in one bin
+  void look_for_room();           // by the fullest of them
+  void settle();                  // moves them to their pages
   std::vector<std::uint16_t> near_;
-  std::uint64_t pending_ = 0;
+  std::size_t room_ = 0;
 };
 
 // To and from named arrays. restore throws Error(Status::bad_data) for arrays that are not those of

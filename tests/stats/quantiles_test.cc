@@ -97,6 +97,19 @@ TEST(QuantileSketch, CountsMoreThanItsFirstCountersHold) {
   store_sketches({many}, arrays);
   EXPECT_EQ(many.count(), 400u * 512);
   EXPECT_EQ(arrays.integer("sketch_counts"), std::vector<std::uint64_t>{400 * 512});
+  // Bins of which one fills faster, on both sides of a merge, and one by one.
+  std::vector<double> uneven(512, 0.25);
+  std::fill_n(uneven.begin(), 128, 0.75);
+  QuantileSketch a(0, 1), b(0, 1);
+  for (int i = 0; i < 333; ++i) a.add(uneven.data(), uneven.size());
+  for (int i = 0; i < 170; ++i) b.add(uneven.data(), uneven.size());
+  a.merge(b);
+  for (int i = 0; i < 70'000; ++i) a.add(0.75);
+  for (int i = 0; i < 200; ++i) a.add(uneven.data(), uneven.size());
+  NamedArrays counted;
+  store_sketches({a}, counted);
+  EXPECT_EQ(a.count(), 703u * 512 + 70'000);
+  EXPECT_EQ(counted.integer("sketch_counts"), (std::vector<std::uint64_t>{703 * 384, 703 * 128 + 70'000}));
 }
 
 TEST(CentreAndScale, AreOrderStatistics) {
