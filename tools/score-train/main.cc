@@ -70,8 +70,7 @@ void draw(const Trainer& trainer, double floor, cli::Context& context) {
   panel.line(steps, curve.loss, "training", 0);
   if (trainer.validation_rows()) panel.line(steps, curve.validation, "validation (averaged)", 1);
   if (steps.size() > 1 && std::isfinite(floor)) {
-    panel.line({steps.front(), steps.back()}, {floor, floor}, "least for a Gaussian", 7)
-        .dashed = true;
+    panel.line({steps.front(), steps.back()}, {floor, floor}, "least for a Gaussian", 7).dashed = true;
   }
   figure.panels.push_back(std::move(panel));
   cli::draw(figure, context.plot(), context.output().force);
