@@ -56,8 +56,9 @@ Run overhead(const BenchOptions& asked) {
   plain.method = &find_method("euler-maruyama");
   plain.paths = asked.paths.value_or(65536);
   plain.statistics.moments = false;
-  EnsembleOptions moments = plain, most = plain, all = plain;
+  EnsembleOptions moments = plain, quantiles = plain, most = plain, all = plain;
   moments.statistics.moments = true;
+  quantiles.statistics = {true, false, true, 0, {}, 0};
   most.statistics = {true, true, true, 0, {}, 0};
   all.statistics = {true, true, true, 50, {}, 5};
   const auto time = [&](EnsembleOptions& options, std::uint64_t seed) {
@@ -79,7 +80,8 @@ Run overhead(const BenchOptions& asked) {
     without = median(plain_times);
     return 100 * (median(ratios) - 1);
   };
-  const double moments_alone = percent(moments), with_more = percent(all), asked_for = percent(most);
+  const double moments_alone = percent(moments), with_quantiles = percent(quantiles),
+               with_more = percent(all), asked_for = percent(most);
   Run run;
   run.case_name = "overhead";
   run.name = "mean, variance, covariance and quantiles at 101 times of 1000 steps, Heston, Euler-Maruyama";
@@ -90,6 +92,7 @@ Run overhead(const BenchOptions& asked) {
   run.more = {{"seconds", seconds},
               {"seconds_without", without},
               {"moments_alone", moments_alone},
+              {"moments_and_quantiles", with_quantiles},
               {"with_histograms_and_lags", with_more}};
   return run;
 }
