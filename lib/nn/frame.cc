@@ -148,7 +148,7 @@ void Frame<T>::linear(const Layer& layer, const T* theta) {
   // Where the part of time is in the bias, the columns after it are left.
   const std::size_t skipped = folded && layer.joined ? net_->values_[0].rows : 0;
   if (packed_ && !uniform_ && layer.columns > 0) {
-    packed_forward(layer, value(layer.in[0]), n, bias, out);
+    packed_product(packed_->forward(layer.weight), value(layer.in[0]), n, bias, false, out);
   } else if (layer.columns > skipped) {
     const Parameter& weight = net_->parameters_[layer.weight];
     multiply({.m = rows,
@@ -466,7 +466,8 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
   const std::size_t v = layer.in[0];
   if (v == 0 && net_->classes_ && into && !side.tangents) pass_on(0, net_->features_, net_->features_);
   if (v > 1 && packed_) {
-    packed_input_gradient(layer, d, L, side.seen[v] != 0, of(side.gradients, side, v));
+    packed_product(packed_->backward(layer.weight), d, L, nullptr, side.seen[v] != 0,
+                   of(side.gradients, side, v));
     if (side.slopes && net_->values_[v].in_chain)
       scale_by<T>(of(side.gradients, side, v), slope(v), net_->values_[v].rows, L, L);
     side.seen[v] = 1;

@@ -111,11 +111,11 @@ class Frame {
   void linear_backward(const Layer& layer, const T* theta, T* into, Side& side, bool with_input);
   // Numbers of one of the two pieces of memory for packed factors.
   std::size_t packed_size() const;
-  // In frame_packed.cc: out = start + W x for n lanes; and for a layer with the gradient d of its output,
-  // that of its weights (added) and of its input.
-  void packed_forward(const Layer& layer, const T* x, std::size_t n, const T* bias, T* out);
+  // In frame_packed.cc: out = left x + row_end for n lanes, added to what is there where `accumulate`; and
+  // the gradient of weights, added, from that of the output of their layer.
+  void packed_product(const PackedLeft& left, const T* x, std::size_t n, const T* row_end, bool accumulate,
+                      T* out);
   void packed_weight_gradient(const Parameter& weight, const T* d, const T* x, std::size_t n, T* into);
-  void packed_input_gradient(const Layer& layer, const T* d, std::size_t n, bool accumulate, T* out);
 
   const Network* net_;
   std::size_t lanes_, tangent_count_, memory_ = 0;

@@ -14,20 +14,21 @@ std::size_t Frame<T>::packed_size() const {
 
 // A frame of f64 is for checking, and has no packed weights.
 template <class T>
-void Frame<T>::packed_forward(const Layer& layer, const T* x, std::size_t n, const T* bias, T* out) {
+void Frame<T>::packed_product(const PackedLeft& left, const T* x, std::size_t n, const T* row_end,
+                              bool accumulate, T* out) {
   if constexpr (std::is_same_v<T, float>) {
-    const Parameter& weight = net_->parameters_[layer.weight];
     const auto right = reinterpret_cast<Word*>(right_);
-    pack_columns(x, n, weight.columns, n, parts_, right);
-    multiply({.m = weight.rows,
+    pack_columns(x, n, left.depth, n, parts_, right);
+    multiply({.m = left.rows,
               .n = n,
-              .k = weight.columns,
+              .k = left.depth,
               .parts = parts_,
-              .left = packed_->forward(layer.weight),
+              .left = left.words,
               .right = right,
               .c = out,
               .ldc = n,
-              .row_end = bias});
+              .accumulate = accumulate,
+              .row_end = row_end});
   }
 }
 
@@ -51,33 +52,15 @@ void Frame<T>::packed_weight_gradient(const Parameter& weight, const T* d, const
   }
 }
 
-template <class T>
-void Frame<T>::packed_input_gradient(const Layer& layer, const T* d, std::size_t n, bool accumulate, T* out) {
-  if constexpr (std::is_same_v<T, float>) {
-    const Parameter& weight = net_->parameters_[layer.weight];
-    const auto right = reinterpret_cast<Word*>(right_);
-    pack_columns(d, n, weight.rows, n, parts_, right);
-    multiply({.m = weight.columns,
-              .n = n,
-              .k = weight.rows,
-              .parts = parts_,
-              .left = packed_->backward(layer.weight),
-              .right = right,
-              .c = out,
-              .ldc = n,
-              .accumulate = accumulate});
-  }
-}
-
 template std::size_t Frame<float>::packed_size() const;
 template std::size_t Frame<double>::packed_size() const;
-template void Frame<float>::packed_forward(const Layer&, const float*, std::size_t, const float*, float*);
-template void Frame<double>::packed_forward(const Layer&, const double*, std::size_t, const double*, double*);
+template void Frame<float>::packed_product(const PackedLeft&, const float*, std::size_t, const float*, bool,
+                                           float*);
+template void Frame<double>::packed_product(const PackedLeft&, const double*, std::size_t, const double*,
+                                            bool, double*);
 template void Frame<float>::packed_weight_gradient(const Parameter&, const float*, const float*, std::size_t,
                                                    float*);
 template void Frame<double>::packed_weight_gradient(const Parameter&, const double*, const double*,
                                                     std::size_t, double*);
-template void Frame<float>::packed_input_gradient(const Layer&, const float*, std::size_t, bool, float*);
-template void Frame<double>::packed_input_gradient(const Layer&, const double*, std::size_t, bool, double*);
 
 }  // namespace sde::nn

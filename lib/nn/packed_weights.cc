@@ -19,6 +19,16 @@ PackedWeights::PackedWeights(const Network& network, Precision precision)
   columns_.resize(size);
 }
 
+PackedLeft PackedWeights::forward(std::size_t weight) const {
+  const Parameter& p = network_->parameters_[weight];
+  return {words_.data() + places_[weight].forward, p.rows, p.columns};
+}
+
+PackedLeft PackedWeights::backward(std::size_t weight) const {
+  const Parameter& p = network_->parameters_[weight];
+  return {words_.data() + places_[weight].backward, p.columns, p.rows};
+}
+
 void PackedWeights::pack(std::size_t piece, const float* theta) {
   const std::size_t parts = parts_of(precision_);
   const Parameter& p = network_->parameters_[weights_[piece / 2]];

@@ -8,6 +8,12 @@
 
 namespace sde::nn {
 
+// A left factor of rows x depth numbers.
+struct PackedLeft {
+  const Word* words;
+  std::size_t rows, depth;
+};
+
 class PackedWeights {
  public:
   // `precision` is not f32.
@@ -18,9 +24,9 @@ class PackedWeights {
   void pack(std::size_t piece, const float* theta);
 
   Precision precision() const { return precision_; }
-  // Left factors, of the layer with the parameter `weight`: the weights, and the weights transposed.
-  const Word* forward(std::size_t weight) const { return words_.data() + places_[weight].forward; }
-  const Word* backward(std::size_t weight) const { return words_.data() + places_[weight].backward; }
+  // Of the layer with the parameter `weight`: the weights, and the weights transposed.
+  PackedLeft forward(std::size_t weight) const;
+  PackedLeft backward(std::size_t weight) const;
   double bytes() const { return static_cast<double>(words_.size()) * sizeof(Word); }
 
  private:

@@ -5,22 +5,14 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "nn/gemm.h"
+#include "random_values.h"
 #include "simd/target.h"
 
 namespace sde::nn {
 namespace {
-
-AlignedVector<float> random_values(std::size_t n, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  AlignedVector<float> out(n);
-  for (float& x : out) x = normal(generator);
-  return out;
-}
 
 // To the nearest bfloat16, ties to even.
 float nearest(float x) {
@@ -123,6 +115,15 @@ Factors factors(const Shape& s, std::size_t parts) {
   return f;
 }
 
+PackedProduct product_of(const Shape& s, const Factors& f, float* c, std::size_t ldc) {
+  PackedProduct p{.m = s.m, .n = s.n, .k = s.k, .parts = f.a.parts};
+  p.left = f.left.data();
+  p.right = f.right.data();
+  p.c = c;
+  p.ldc = ldc;
+  return p;
+}
+
 TEST(Bfloat, FactorsArePackedTheSameWayFromRowsAndFromColumns) {
   for (const std::string& target : available_targets()) {
     set_target(target);
@@ -157,16 +158,10 @@ TEST(Bfloat, EveryTargetHasTheBitsOfTheInstruction) {
           reference(f.a, f.b, expected.data(), ldc);
           for (std::size_t r = 0; r < s.m && start == 1; ++r)
             for (std::size_t j = 0; j < s.n; ++j) expected[r * ldc + j] += bias[r];
-          multiply({.m = s.m,
-                    .n = s.n,
-                    .k = s.k,
-                    .parts = parts,
-                    .left = f.left.data(),
-                    .right = f.right.data(),
-                    .c = c.data(),
-                    .ldc = ldc,
-                    .accumulate = start == 2,
-                    .row_end = start == 1 ? bias.data() : nullptr});
+          PackedProduct p = product_of(s, f, c.data(), ldc);
+          p.accumulate = start == 2;
+          p.row_end = start == 1 ? bias.data() : nullptr;
+          multiply(p);
           ASSERT_EQ(std::vector<float>(c.begin(), c.end()),
                     std::vector<float>(expected.begin(), expected.end()))
               << target << " " << s.m << " x " << s.n << " x " << s.k << ", " << parts << " parts, start "
@@ -198,14 +193,7 @@ TEST(Bfloat, EveryTargetTreatsTinyAndInfiniteNumbersAlike) {
         pack_rows(a.data(), s.m, s.k, s.k, parts, f.left.data());
         pack_columns(b.data(), s.n, s.k, s.n, parts, f.right.data());
         AlignedVector<float> c(s.m * s.n);
-        multiply({.m = s.m,
-                  .n = s.n,
-                  .k = s.k,
-                  .parts = parts,
-                  .left = f.left.data(),
-                  .right = f.right.data(),
-                  .c = c.data(),
-                  .ldc = s.n});
+        multiply(product_of(s, f, c.data(), s.n));
         results.push_back(c);
         const auto finite = std::count_if(c.begin(), c.end(), [](float x) { return std::isfinite(x); });
         if (kind == 2) {
@@ -234,14 +222,7 @@ TEST(Bfloat, ErrorsAreThoseOfTheBitsKept) {
   for (const std::size_t parts : {1, 2}) {
     const Factors f = factors(s, parts);
     AlignedVector<float> c(s.m * s.n);
-    multiply({.m = s.m,
-              .n = s.n,
-              .k = s.k,
-              .parts = parts,
-              .left = f.left.data(),
-              .right = f.right.data(),
-              .c = c.data(),
-              .ldc = s.n});
+    multiply(product_of(s, f, c.data(), s.n));
     double worst = 0;
     for (std::size_t r = 0; r < s.m; ++r) {
       for (std::size_t j = 0; j < s.n; ++j) {

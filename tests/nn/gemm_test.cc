@@ -4,21 +4,13 @@
 
 #include <cmath>
 #include <cstring>
-#include <random>
 
 #include "base/block.h"
+#include "random_values.h"
 #include "simd/target.h"
 
 namespace sde::nn {
 namespace {
-
-AlignedVector<float> random_values(std::size_t n, unsigned seed) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> normal;
-  AlignedVector<float> out(n);
-  for (float& x : out) x = normal(generator);
-  return out;
-}
 
 struct Shape {
   std::size_t m, n, k;
