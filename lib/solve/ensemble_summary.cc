@@ -86,8 +86,8 @@ std::size_t choose_lanes(const TimeGrid& grid, std::size_t dimension, const Ense
                          bool trajectories, unsigned threads) {
   // Half a thousand paths amortise the dispatch of a program's operations and still fit the first-level
   // cache; fewer where there would not be a block for every thread, or where their trajectories would fill
-  // more than 64 MiB.
-  std::size_t lanes = 512;
+  // more than 64 MiB. Twice as many share the way of the counters of quantiles into the cache.
+  std::size_t lanes = options.statistics.quantiles ? 1024 : 512;
   const double budget = 64.0 * (1 << 20);
   const bool kept = trajectories || options.statistics.lags > 0 || options.adaptive;
   while (lanes > kLeafPaths &&
