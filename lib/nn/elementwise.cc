@@ -4,6 +4,8 @@
 #include <cmath>
 #include <type_traits>
 
+#include "base/prefetch.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "nn/elementwise.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
@@ -248,6 +250,14 @@ double sum_of_squares_f32(const float* x, size_t n) {
   return sum_of_parts<double>(sum);
 }
 
+// Weights, and sums of gradients, are read by other cores between their changes.
+HWY_INLINE void fetch_first(const float* x, size_t n) {
+  for (size_t i = 0; i < HWY_MIN(n, kFloatsAhead); i += kLineFloats) prefetch_to_change(x + i);
+}
+HWY_INLINE void fetch_next(const float* x, size_t i, size_t n) {
+  if (i + kFloatsAhead < n) prefetch_to_change(x + i + kFloatsAhead);
+}
+
 void adam_f32(const AdamStep& s, size_t n, const float* gradient, float* parameter, float* first,
               float* second, float* ema) {
   const F d;
@@ -256,7 +266,9 @@ void adam_f32(const AdamStep& s, size_t n, const float* gradient, float* paramet
   const V scale = hn::Set(d, s.gradient_scale), l2 = hn::Set(d, s.l2),
           second_scale = hn::Set(d, s.second_scale);
   const V keep = hn::Set(d, 1.0f - s.decay), toward = hn::Set(d, s.ema_rate);
+  fetch_first(parameter, n);
   for (size_t i = 0; i < n; i += hn::Lanes(d)) {
+    fetch_next(parameter, i, n);
     const V p = hn::Load(d, parameter + i);
     const V g = Fma(l2, p, hn::Mul(scale, hn::Load(d, gradient + i)));
     const V m = Fma(c1, g, hn::Mul(b1, hn::Load(d, first + i)));
@@ -297,7 +309,9 @@ void adadelta_f32(const AdamStep& s, size_t n, const float* gradient, float* par
 
 void add_f32(const float* from, float* to, size_t n) {
   const F d;
+  fetch_first(to, n);
   for (size_t i = 0; i < n; i += hn::Lanes(d)) {
+    fetch_next(to, i, n);
     hn::Store(hn::Add(hn::Load(d, to + i), hn::Load(d, from + i)), d, to + i);
   }
 }
