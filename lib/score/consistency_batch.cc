@@ -8,7 +8,7 @@ namespace sde {
 
 // Where the teacher's flow through high_ at sigma_high_ is at sigma_low_, by a step of Heun's method in
 // sigma, in which dy / d sigma = -s score.
-void NoisedBatch::teach(std::size_t lanes) {
+void BatchLoss::teach(std::size_t lanes) {
   const std::size_t D = dimension_;
   StateBlock<double>& state = next_slope_;
   if (state.lanes() != lanes || slope_.lanes() != lanes) {
@@ -46,21 +46,22 @@ void NoisedBatch::teach(std::size_t lanes) {
 
 // sqrt(|f(high) - f(low)|^2 + c^2) - c, c = .00054 sqrt(D), over the length of the step; f(low) is held fixed
 // (Song & Dhariwal 2024).
-double NoisedBatch::consistency(const float* theta, std::size_t used, float* gradient, double scale,
-                                std::size_t levels) {
+double BatchLoss::consistency(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient,
+                              double scale, std::size_t levels) {
   const ConsistencyGrid& grid = *options_.grid;
-  const std::size_t L = lanes_, D = dimension_;
+  const std::size_t L = rows.lanes, D = dimension_;
   if (high_.lanes() != L) {
     high_.resize(D, L);
     low_.resize(D, L);
     goal_.resize(D, L);
   }
   for (std::size_t l = 0; l < L; ++l) {
-    grid.draw(v_[l], levels, sigma_low_[l], sigma_high_[l]);
+    grid.draw(rows.place[l], levels, sigma_low_[l], sigma_high_[l]);
     t_low_[l] = process_.time_at(-std::log(sigma_low_[l]));
     t_high_[l] = process_.time_at(-std::log(sigma_high_[l]));
     for (std::size_t i = 0; i < D; ++i) {
-      const double x0 = static_cast<double>(data_.row(i)[l]), eps = static_cast<double>(noise_.row(i)[l]);
+      const double x0 = static_cast<double>(rows.data.row(i)[l]),
+                   eps = static_cast<double>(rows.noise.row(i)[l]);
       high_.row(i)[l] = x0 + sigma_high_[l] * eps;
       low_.row(i)[l] = x0 + sigma_low_[l] * eps;
     }

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 
 #include "base/aligned.h"
 #include "hwy/cache_control.h"
@@ -43,6 +42,7 @@ class Crew {
     bool patient = true;
     for (std::uint64_t seen = now_.load(std::memory_order_acquire); low_of(seen);) {
       take_share(member, member, seen);
+      use_wait(member, seen);
       if (!patient || !changes(seen, kPatience)) {
         bool helped = false;
         for (std::size_t i = 1; i < members_; ++i)
@@ -91,10 +91,18 @@ class Crew {
     return any;
   }
 
+  void use_wait(std::size_t member, std::uint64_t seen) {
+    bool more = static_cast<bool>(rounds_.spare);
+    while (more && now_.load(std::memory_order_acquire) == seen) {
+      more = false;
+      guard([&] { more = rounds_.spare(member); });
+    }
+  }
+
   void finish() {
     std::size_t pieces = 0;
-    if (!thrown_) guard([&] { pieces = rounds_.next(); });
-    open(thrown_ ? 0 : pieces);
+    if (!failed_) guard([&] { pieces = rounds_.next(); });
+    open(failed_ ? 0 : pieces);
   }
 
   bool changes(std::uint64_t seen, int looks) const {
@@ -117,8 +125,7 @@ class Crew {
     try {
       run();
     } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!thrown_) thrown_ = std::current_exception();
+      if (!failed_.exchange(true)) thrown_ = std::current_exception();
     }
   }
 
@@ -128,8 +135,8 @@ class Crew {
   alignas(kAlignment) std::atomic<std::uint64_t> now_{0};  // the round
   alignas(kAlignment) std::atomic<std::uint64_t> unfinished_{0};
   alignas(kAlignment) std::atomic<int> sleepers_{0};
-  std::mutex mutex_;
-  std::exception_ptr thrown_;
+  std::atomic<bool> failed_{false};
+  std::exception_ptr thrown_;  // read in the end
 };
 
 }  // namespace

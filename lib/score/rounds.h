@@ -11,6 +11,9 @@ struct Rounds {
   // Piece k of a round, on one of at most `members` threads; no two pieces have the same member at a time.
   // Pieces run at the same time, and may not wait for tasks of TBB.
   std::function<void(std::size_t k, std::size_t member)> piece;
+  // Where given, work of the rounds to come for a member that would wait: a short piece of it, false where
+  // there is none left. Several members may be at it, beside pieces.
+  std::function<bool(std::size_t member)> spare;
   // After all pieces of a round, on one thread: the number of pieces of the next, 0 to end.
   std::function<std::size_t()> next;
 };

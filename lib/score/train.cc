@@ -180,8 +180,14 @@ double Trainer::validation_loss() const {
 double Trainer::validation_loss(std::size_t draws) const {
   if (validation_.empty()) return std::numeric_limits<double>::quiet_NaN();
   const BatchStreams streams(options_.seed, dimension_, 1);
-  tbb::enumerable_thread_specific<NoisedBatch> batches(
-      [this] { return NoisedBatch(network_, *process_, *loss_, batch_options()); });
+  struct Local {
+    NoisedRows rows;
+    BatchLoss loss;
+  };
+  tbb::enumerable_thread_specific<Local> locals([this] {
+    return Local{NoisedRows(dimension_, *process_, *loss_, work_->options),
+                 BatchLoss(network_, *process_, *loss_, work_->options)};
+  });
   const std::size_t lanes = nn::kTapeLanes;
   // Couplings by transport are made for groups as large as those of training.
   const std::size_t group = Transport::wanted(options_.coupling) ? coupling_rows() : lanes;
@@ -190,14 +196,14 @@ double Trainer::validation_loss(std::size_t draws) const {
   const BatchData from{data_, noise_, validation_, labels_, spread_};
   std::vector<double> sums(count);
   tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) {
-    NoisedBatch& batch = batches.local();
+    Local& local = locals.local();
     Transport transport(work_->options, dimension_, k * group, group, group);
     for (std::size_t g = 0; g < transport.groups(); ++g) transport.couple(g, streams, 0, from);
     sums[k] = 0;
     for (std::size_t c = 0; c < chunks; ++c) {
       const std::size_t used = std::min(lanes, group - c * lanes);
-      batch.draw(streams, 0, k * group + c * lanes, round_up_lanes(used), from, transport);
-      sums[k] += batch.loss(state_.network.ema.data(), used, nullptr, 0, levels);
+      local.rows.draw(streams, 0, k * group + c * lanes, round_up_lanes(used), from, transport);
+      sums[k] += local.loss(local.rows, state_.network.ema.data(), used, nullptr, 0, levels);
     }
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(count * group);
@@ -226,9 +232,11 @@ double Trainer::loss_floor() const {
 
 double Trainer::memory_bytes() const {
   const double theta = static_cast<double>(network_.size()) * sizeof(float);
-  const double tapes = static_cast<double>(network_.tape_bytes(nn::kTapeLanes, options_.precision) *
-                                           round_members(work_->loss.size()));
-  return theta * (2 * 4 + static_cast<double>(work_->loss.size())) + tapes +
+  const std::size_t members = round_members(work_->loss.size());
+  const double tapes = static_cast<double>(network_.tape_bytes(nn::kTapeLanes, options_.precision) * members),
+               rows = NoisedRows::bytes(dimension_) *
+                      static_cast<double>(members + work_->chunks_ahead(members));
+  return theta * (2 * 4 + static_cast<double>(work_->loss.size())) + tapes + rows +
          Transport::cost_bytes(options_.coupling, coupling_rows()) +
          (work_->packed ? work_->packed->bytes() : 0) +
          static_cast<double>(data_.size() + noise_.size()) * sizeof(float);

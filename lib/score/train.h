@@ -116,7 +116,7 @@ struct TrainState {
 };
 
 struct BatchOptions;
-struct BatchData;
+class NoisedRows;
 
 class Trainer {
  public:
@@ -162,7 +162,8 @@ class Trainer {
   // Steps up to number `until`, as long as `go_on` says so after each of them but that one; false where the
   // loss or the gradient of the next is not finite. In train_steps.cc.
   bool advance(std::uint64_t until, const std::function<bool()>& go_on);
-  void differentiate(std::size_t group, std::size_t member, const BatchData& from);
+  void draw(std::size_t chunk, std::uint64_t step, NoisedRows& to) const;
+  void differentiate(std::size_t group, std::size_t member);
   void add_gradients(std::size_t slice);
   void record();
   bool impatient();

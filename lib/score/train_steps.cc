@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/prefetch.h"
 #include "nn/elementwise.h"
 #include "score/rounds.h"
 
@@ -14,6 +15,10 @@ static constexpr std::uint64_t kGroup = 256;
 // Networks whose evaluation is long get smaller groups, so that more threads have work; no more than so many.
 static constexpr std::uint64_t kSmallGroup = 32, kMostGroups = 64;
 static constexpr double kLongFlops = 1e6;
+// As much as a thread can do while another is late; of images these are megabytes.
+static constexpr std::size_t kMostAhead = 16;
+// Weights: half a second-level cache.
+static constexpr std::size_t kMostFetched = (1 << 20) / sizeof(float);
 
 static std::uint64_t group_of(const nn::Network& network, std::uint64_t batch) {
   if (network.flops() < kLongFlops) return kGroup;
@@ -30,25 +35,65 @@ Trainer::Work::Work(const Trainer& t)
       gradients(loss.size(), AlignedVector<float>(t.network_.trained_size())),
       squares(nn::slices(t.network_.trained_size())) {
   if (options.precision != nn::Precision::f32) packed.emplace(t.network_, options.precision);
+  for (std::uint64_t first = 0; first < t.batch_; first += group) {
+    const std::uint64_t end = std::min<std::uint64_t>(t.batch_, first + group);
+    for (std::uint64_t k = first; k < end; k += nn::kTapeLanes) {
+      chunks.push_back({k, static_cast<std::size_t>(std::min<std::uint64_t>(end - k, nn::kTapeLanes))});
+    }
+    if (!first) chunks_of_group = chunks.size();
+  }
+}
+
+// Where several members would wait for one another, but not where couplings have a round of their own.
+std::size_t Trainer::Work::chunks_ahead(std::size_t members) const {
+  return members > 1 && !transport.groups() ? std::min(chunks.size(), kMostAhead) : 0;
+}
+
+void Trainer::Work::prepare(std::size_t members, const Trainer& t) {
+  own.resize(std::max(own.size(), members));
+  const std::size_t most = chunks_ahead(members);
+  if (most > ahead.size()) {
+    ahead = RowsAhead<NoisedRows>(
+        most, [&] { return NoisedRows(t.dimension_, *t.process_, *t.loss_, options); },
+        [&t](std::size_t chunk, std::uint64_t step, NoisedRows& to) { t.draw(chunk, step, to); });
+  }
+  ahead.start(t.state_.network.step);
+}
+
+void Trainer::draw(std::size_t chunk, std::uint64_t step, NoisedRows& to) const {
+  const Work& w = *work_;
+  const auto [first, count] = w.chunks[chunk];
+  to.draw(w.streams, step, first, round_up_lanes(count), {data_, noise_, rows_, labels_, spread_},
+          w.transport);
 }
 
 // The gradient of the rows of one group, and their loss.
-void Trainer::differentiate(std::size_t g, std::size_t member, const BatchData& from) {
+void Trainer::differentiate(std::size_t g, std::size_t member) {
   Work& w = *work_;
-  std::unique_ptr<NoisedBatch>& batch = w.batches[member];
-  if (!batch) batch = std::make_unique<NoisedBatch>(network_, *process_, *loss_, w.options);
-  AlignedVector<float>& gradient = w.gradients[g];
-  std::fill(gradient.begin(), gradient.end(), 0.0f);
-  w.loss[g] = 0;
-  const std::uint64_t step = state_.network.step, end = std::min<std::uint64_t>(batch_, (g + 1) * w.group);
-  const std::size_t levels = grid_ ? grid_->steps(step, options_.steps) : 0;
-  std::size_t used = 0;
-  for (std::uint64_t first = g * w.group; first < end; first += used) {
-    used = static_cast<std::size_t>(std::min<std::uint64_t>(end - first, nn::kTapeLanes));
-    batch->draw(w.streams, step, first, round_up_lanes(used), from, w.transport);
-    w.loss[g] += batch->loss(state_.network.weights.data(), used, gradient.data(),
-                             1 / static_cast<double>(batch_), levels, w.packed ? &*w.packed : nullptr);
+  if (!w.own[member]) {
+    w.own[member] = std::make_unique<Work::Own>(
+        Work::Own{{dimension_, *process_, *loss_, w.options}, {network_, *process_, *loss_, w.options}});
   }
+  Work::Own& own = *w.own[member];
+  AlignedVector<float>& gradient = w.gradients[g];
+  const float* theta = state_.network.weights.data();
+  // Parts of them were changed by other cores.
+  for (std::size_t i = 0; i < std::min(gradient.size(), kMostFetched); i += kLineFloats)
+    prefetch_to_read(theta + i);
+  std::fill(gradient.begin(), gradient.end(), 0.0f);
+  const std::uint64_t step = state_.network.step;
+  const std::size_t levels = grid_ ? grid_->steps(step, options_.steps) : 0;
+  const std::size_t end = std::min(w.chunks.size(), (g + 1) * w.chunks_of_group);
+  double loss = 0;
+  for (std::size_t k = g * w.chunks_of_group; k < end; ++k) {
+    const bool ahead = k < w.ahead.size();
+    if (!ahead) draw(k, step, own.rows);
+    const NoisedRows& rows = ahead ? w.ahead.take(k, step) : own.rows;
+    loss += own.loss(rows, theta, w.chunks[k].count, gradient.data(), 1 / static_cast<double>(batch_), levels,
+                     w.packed ? &*w.packed : nullptr);
+    if (ahead) w.ahead.release(k, step);
+  }
+  w.loss[g] = loss;
 }
 
 // The slices of one of `parts` shares of the parameters. A share for each member: what a core has written is
@@ -72,7 +117,7 @@ bool Trainer::advance(std::uint64_t until, const std::function<bool()>& go_on) {
   Work& w = *work_;
   const BatchData from{data_, noise_, rows_, labels_, spread_};
   const std::size_t members = round_members(w.loss.size());
-  w.batches.resize(std::max(w.batches.size(), members));
+  w.prepare(members, *this);
   double loss = 0;
   bool finite = true;
   Rounds rounds;
@@ -98,7 +143,7 @@ bool Trainer::advance(std::uint64_t until, const std::function<bool()>& go_on) {
       case Stage::pack:
         return w.packed->pack(k, state_.network.weights.data());
       case Stage::gradients:
-        return differentiate(k, member, from);
+        return differentiate(k, member);
       case Stage::sums:
         return for_share(k, members, w.squares.size(), [&](std::size_t slice) { add_gradients(slice); });
       case Stage::update:
@@ -107,6 +152,7 @@ bool Trainer::advance(std::uint64_t until, const std::function<bool()>& go_on) {
         });
     }
   };
+  rounds.spare = [&](std::size_t member) { return w.ahead.draw_one(member * w.ahead.size() / members); };
   rounds.next = [&]() -> std::size_t {
     switch (w.stage) {
       case Stage::couple:

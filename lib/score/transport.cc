@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "score/batch.h"
+#include "score/noised_rows.h"
 
 namespace sde {
 

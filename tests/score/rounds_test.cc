@@ -48,6 +48,33 @@ TEST(Rounds, RunEveryPieceOnceAndRoundsInOrder) {
   }
 }
 
+// A member without pieces has spare work until there is none or the round is over, and no longer.
+TEST(Rounds, SpareWorkFillsWaits) {
+  std::atomic<int> left{40}, done{0};
+  std::size_t round = 0;
+  Rounds rounds;
+  rounds.pieces = 2;
+  rounds.piece = [&](std::size_t k, std::size_t) {
+    if (k == 1) std::this_thread::sleep_for(microseconds(3000));
+  };
+  rounds.spare = [&](std::size_t) {
+    if (left.fetch_sub(1) <= 0) return false;
+    std::this_thread::sleep_for(microseconds(100));
+    ++done;
+    return true;
+  };
+  rounds.next = [&]() -> std::size_t { return ++round < 4 ? 2 : 0; };
+  tbb::task_arena arena(2);
+  arena.execute([&] { run_rounds(rounds, 1); });
+  EXPECT_EQ(done, 0);  // one member never waits
+  round = 0;
+  arena.execute([&] { run_rounds(rounds, 2); });
+  EXPECT_EQ(done, 40);
+  rounds.spare = [](std::size_t) -> bool { throw std::runtime_error("spare"); };
+  round = 0;
+  EXPECT_THROW(arena.execute([&] { run_rounds(rounds, 2); }), std::runtime_error);
+}
+
 TEST(Rounds, EndWithWhatAPieceThrows) {
   std::size_t round = 0;
   Rounds rounds;
