@@ -143,8 +143,8 @@ BlockView<T> Tape<T>::output_gradient() {
   return {frame_.gradient(output_), rows_[1], frame_.lanes(), frame_.lanes()};
 }
 template <class T>
-void Tape<T>::backward(const T* theta, T* gradient, bool with_input_gradient) {
-  frame_.backward(theta, gradient, with_input_gradient);
+void Tape<T>::backward(const T* theta, T* gradient, bool with_input_gradient, bool add) {
+  frame_.backward(theta, gradient, with_input_gradient, add);
 }
 template <class T>
 BlockView<const T> Tape<T>::input_gradient() {

@@ -92,8 +92,9 @@ void Frame<T>::features(const T* theta, const T* t, std::size_t lanes, T* out) {
 }
 
 template <class T>
-void Frame<T>::class_backward(T* into) {
+void Frame<T>::class_backward(T* into, bool add) {
   const Parameter& table = net_->parameters_[net_->embedding_];
+  if (!add) std::fill_n(into + table.offset, table.rows * table.stride, T(0));
   const T* d = gradient(0) + net_->features_ * lanes_;
   for (std::size_t l = 0; l < lanes_; ++l) {
     T* row = into + table.offset + class_of(l) * table.stride;
@@ -254,6 +255,10 @@ void Frame<T>::combine_backward(const Layer& layer, const T* theta, T* into, Sid
       const Parameter &weight = net_->parameters_[layer.weight], &bias = net_->parameters_[layer.bias];
       const Convolution<T> c = convolution(layer, theta);
       if (into) {
+        if (!side.add) {
+          std::fill_n(into + weight.offset, weight.rows * weight.stride, T(0));
+          std::fill_n(into + bias.offset, bias.rows * bias.stride, T(0));
+        }
         convolve_gradient(c, of(side.values, side, v), d, L, into + weight.offset,
                           side.tangents ? nullptr : into + bias.offset, transposed_);
       }
@@ -428,7 +433,7 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
   const T* d = of(side.gradients, side, layer.out);
   const Parameter& weight = net_->parameters_[layer.weight];
   if (into && packed_)
-    packed_weight_gradient(weight, d, of(side.values, side, layer.in[0]), L, into + weight.offset);
+    packed_weight_gradient(weight, d, of(side.values, side, layer.in[0]), L, side.add, into + weight.offset);
   // A few columns at a time, which the first-level cache still holds when they are multiplied.
   for (std::size_t c = 0; into && !packed_ && c < weight.columns; c += kColumns) {
     const std::size_t columns = std::min(kColumns, weight.columns - c), n = round_up_lanes(columns);
@@ -443,7 +448,7 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
               .ldb = n,
               .c = into + weight.offset + c,
               .ldc = weight.stride,
-              .accumulate = true});
+              .accumulate = side.add});
   }
   // The gradient of value v from its row `from` on, which begins at column `first` of the weights.
   const auto pass_on = [&](std::size_t v, std::size_t from, std::size_t first) {
@@ -478,13 +483,14 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
 }
 
 template <class T>
-void Frame<T>::backward(const T* theta, T* into, bool with_input) {
-  Side side = side_of_values(true);
+void Frame<T>::backward(const T* theta, T* into, bool with_input, bool add) {
+  Side side = side_of_values(add, true);
   for (std::size_t k = net_->layers_.size(); k-- > 0;) {
     const Layer& layer = net_->layers_[k];
     if (layer.kind == Network::Kind::linear) {
       T* bias = into + net_->parameters_[layer.bias].offset;
       const BlockView<T> block{gradient(layer.out), net_->values_[layer.out].rows, lanes_, lanes_};
+      if (!add) std::fill_n(bias, block.rows, T(0));
       if (layer.activation != Activation::identity && !net_->values_[layer.out].in_chain) {
         scale_and_add_row_sums(block, slope(layer.out), bias);
       } else {
@@ -505,7 +511,7 @@ void Frame<T>::backward(const T* theta, T* into, bool with_input) {
       combine_backward(layer, theta, into, side, with_input);
     }
   }
-  if (net_->classes_) class_backward(into);
+  if (net_->classes_) class_backward(into, add);
 }
 
 template class Frame<float>;

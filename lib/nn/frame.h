@@ -48,8 +48,8 @@ class Frame {
   void forward(const T* theta);
   // Tangents of all layers from tangent 1.
   void push(const T* theta);
-  // Gradients of all values from gradient `output`; adds those of theta to `into`.
-  void backward(const T* theta, T* into, bool with_input);
+  // Gradients of all values from gradient `output`; adds those of theta to `into`, or writes them there.
+  void backward(const T* theta, T* into, bool with_input, bool add);
   // The same for what depends on tangents too (gradient and tangent_gradient of `output`), after push().
   // `into` may be null; then classes get no gradient either. In frame_twice.cc.
   void backward_twice(const T* theta, T* into, bool with_input, bool with_tangents);
@@ -62,17 +62,19 @@ class Frame {
     T *values, *gradients;
     std::size_t lanes;
     bool tangents;
+    bool add;     // gradients of theta to what is there
     bool slopes;  // whether gradients of values in chains take the slope of their activation at once
     std::vector<char> seen;  // by value: whether a gradient has been written yet
   };
   T* of(T* base, const Side& side, std::size_t v) { return at(base, v, side.lanes); }
-  Side side_of_values(bool slopes) {
-    return {values_, gradients_, lanes_, false, slopes, std::vector<char>(net_->values_.size())};
+  Side side_of_values(bool add, bool slopes) {
+    return {values_, gradients_, lanes_, false, add, slopes, std::vector<char>(net_->values_.size())};
   }
   Side side_of_tangents() {
     return {tangents_,
             tangent_gradients_,
             lanes_ * tangent_count_,
+            true,
             true,
             false,
             std::vector<char>(net_->values_.size())};
@@ -88,7 +90,7 @@ class Frame {
     return label < 0 ? net_->classes_ : static_cast<std::size_t>(label);
   }
   // Adds the gradient of the rows of value 0 that hold the class to the table's.
-  void class_backward(T* into);
+  void class_backward(T* into, bool add);
   void linear(const Layer& layer, const T* theta);
   void norm(const Layer& layer);
   void norm_push(const Layer& layer);
@@ -115,7 +117,8 @@ class Frame {
   // the gradient of weights, added, from that of the output of their layer.
   void packed_product(const PackedLeft& left, const T* x, std::size_t n, const T* row_end, bool accumulate,
                       T* out);
-  void packed_weight_gradient(const Parameter& weight, const T* d, const T* x, std::size_t n, T* into);
+  void packed_weight_gradient(const Parameter& weight, const T* d, const T* x, std::size_t n, bool add,
+                              T* into);
 
   const Network* net_;
   std::size_t lanes_, tangent_count_, memory_ = 0;

@@ -34,7 +34,7 @@ void Frame<T>::packed_product(const PackedLeft& left, const T* x, std::size_t n,
 
 template <class T>
 void Frame<T>::packed_weight_gradient(const Parameter& weight, const T* d, const T* x, std::size_t n,
-                                      T* into) {
+                                      bool add, T* into) {
   if constexpr (std::is_same_v<T, float>) {
     const auto left = reinterpret_cast<Word*>(left_), right = reinterpret_cast<Word*>(right_);
     pack_rows(x, weight.columns, n, n, parts_, left);
@@ -48,7 +48,7 @@ void Frame<T>::packed_weight_gradient(const Parameter& weight, const T* d, const
               .right = right,
               .c = into,
               .ldc = weight.stride,
-              .accumulate = true});
+              .accumulate = add});
   }
 }
 
@@ -59,8 +59,8 @@ template void Frame<float>::packed_product(const PackedLeft&, const float*, std:
 template void Frame<double>::packed_product(const PackedLeft&, const double*, std::size_t, const double*,
                                             bool, double*);
 template void Frame<float>::packed_weight_gradient(const Parameter&, const float*, const float*, std::size_t,
-                                                   float*);
+                                                   bool, float*);
 template void Frame<double>::packed_weight_gradient(const Parameter&, const double*, const double*,
-                                                    std::size_t, double*);
+                                                    std::size_t, bool, double*);
 
 }  // namespace sde::nn

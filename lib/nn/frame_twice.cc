@@ -89,7 +89,7 @@ void Frame<T>::norm_twice(const Layer& layer, Side& values, Side& tangents) {
 
 template <class T>
 void Frame<T>::backward_twice(const T* theta, T* into, bool with_input, bool with_tangents) {
-  Side values = side_of_values(false), tangents = side_of_tangents();
+  Side values = side_of_values(true, false), tangents = side_of_tangents();
   for (std::size_t k = net_->layers_.size(); k-- > 0;) {
     const Layer& layer = net_->layers_[k];
     const bool twice = with_tangents && tangent_count_ && !net_->values_[layer.out].time_only;
@@ -112,7 +112,7 @@ void Frame<T>::backward_twice(const T* theta, T* into, bool with_input, bool wit
       if (twice) combine_backward(layer, theta, into, tangents, false);
     }
   }
-  if (net_->classes_ && into) class_backward(into);
+  if (net_->classes_ && into) class_backward(into, true);
 }
 
 template void Frame<float>::backward_twice(const float*, float*, bool, bool);

@@ -27,8 +27,9 @@ class Tape {
   void use(const PackedWeights* packed) { frame_.use(packed); }
   BlockView<const T> forward(const T* theta);
   BlockView<T> output_gradient();
-  // Adds dL/dtheta to `gradient`, laid out like theta. Overwrites the output gradient.
-  void backward(const T* theta, T* gradient, bool with_input_gradient = false);
+  // Adds dL/dtheta to `gradient`, laid out like theta, or writes it over what is there, but for padding.
+  // Overwrites the output gradient.
+  void backward(const T* theta, T* gradient, bool with_input_gradient = false, bool add = true);
   BlockView<const T> input_gradient();
 
  private:

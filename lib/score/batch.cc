@@ -7,7 +7,11 @@ namespace sde {
 
 BatchLoss::BatchLoss(const nn::Network& network, const NoiseProcess& process, const DenoisingLoss& loss,
                      const BatchOptions& options)
-    : process_(process), loss_(loss), options_(options), dimension_(network.inputs()) {
+    : process_(process),
+      loss_(loss),
+      options_(options),
+      dimension_(network.inputs()),
+      parameters_(network.trained_size()) {
   const std::size_t n = nn::kTapeLanes;
   const Objective objective = options.objective;
   if (objective == Objective::sliced || objective == Objective::implicit) {
@@ -35,12 +39,13 @@ static void enter(const NoisedRows& rows, Tape& tape) {
 }
 
 double BatchLoss::operator()(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient,
-                             double scale, std::size_t levels, const nn::PackedWeights* packed) {
+                             double scale, bool add, std::size_t levels, const nn::PackedWeights* packed) {
   if (tape_) {
     tape_->use(packed);
     enter(rows, *tape_);
   } else {
     enter(rows, *tangent_);
+    if (gradient && !add) std::fill_n(gradient, parameters_, 0.0f);
   }
   switch (options_.objective) {
     case Objective::denoising:
@@ -50,10 +55,10 @@ double BatchLoss::operator()(const NoisedRows& rows, const float* theta, std::si
       return matching(rows, theta, used, gradient, scale);
     case Objective::consistency:
     case Objective::distillation:
-      return consistency(rows, theta, used, gradient, scale, levels);
+      return consistency(rows, theta, used, gradient, scale, add, levels);
   }
   return loss_.prediction() == Prediction::energy ? energy(rows, theta, used, gradient, scale)
-                                                  : denoising(rows, theta, used, gradient, scale);
+                                                  : denoising(rows, theta, used, gradient, scale, add);
 }
 
 // The weighted mean squares of out - target_, summed over the lanes in use; `back` takes their gradient times
@@ -77,9 +82,9 @@ double BatchLoss::squared_errors(const NoisedRows& rows, BlockView<const float> 
 }
 
 double BatchLoss::denoising(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient,
-                            double scale) {
+                            double scale, bool add) {
   const double sum = squared_errors(rows, tape_->forward(theta), used, scale, tape_->output_gradient());
-  if (gradient) tape_->backward(theta, gradient);
+  if (gradient) tape_->backward(theta, gradient, false, add);
   return sum;
 }
 

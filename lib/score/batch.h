@@ -17,26 +17,28 @@ class BatchLoss {
             const BatchOptions& options);
 
   // The sum over the first `used` lanes of their loss. With `gradient`, adds the gradient of `scale` times
-  // that sum. `levels`: of the consistency grid. `packed`: theta's weights, where gradients are not of f32.
+  // that sum, or writes it there. `levels`: of the consistency grid. `packed`: theta's weights, where
+  // gradients are not of f32.
   double operator()(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient,
-                    double scale, std::size_t levels = 0, const nn::PackedWeights* packed = nullptr);
+                    double scale, bool add = true, std::size_t levels = 0,
+                    const nn::PackedWeights* packed = nullptr);
 
  private:
   double squared_errors(const NoisedRows& rows, BlockView<const float> out, std::size_t used, double scale,
                         BlockView<float> back) const;
   double denoising(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient,
-                   double scale);
+                   double scale, bool add);
   double energy(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient, double scale);
   double matching(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient,
                   double scale);
   double consistency(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient,
-                     double scale, std::size_t levels);
+                     double scale, bool add, std::size_t levels);
   void teach(std::size_t lanes);
 
   const NoiseProcess& process_;
   const DenoisingLoss& loss_;
   BatchOptions options_;
-  std::size_t dimension_;
+  std::size_t dimension_, parameters_;
   std::optional<nn::Tape<float>> tape_;
   std::optional<nn::TangentTape<float>> tangent_;  // where derivatives in x are trained
   // Consistency: noisy states and times of either end, in units of the data's.

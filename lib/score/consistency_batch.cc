@@ -47,7 +47,7 @@ void BatchLoss::teach(std::size_t lanes) {
 // sqrt(|f(high) - f(low)|^2 + c^2) - c, c = .00054 sqrt(D), over the length of the step; f(low) is held fixed
 // (Song & Dhariwal 2024).
 double BatchLoss::consistency(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient,
-                              double scale, std::size_t levels) {
+                              double scale, bool add, std::size_t levels) {
   const ConsistencyGrid& grid = *options_.grid;
   const std::size_t L = rows.lanes, D = dimension_;
   if (high_.lanes() != L) {
@@ -105,7 +105,7 @@ double BatchLoss::consistency(const NoisedRows& rows, const float* theta, std::s
     for (std::size_t i = 0; i < D; ++i) back.row(i)[l] *= factor;
     sum += weight * (root - width);
   }
-  if (gradient) tape_->backward(theta, gradient);
+  if (gradient) tape_->backward(theta, gradient, false, add);
   return sum;
 }
 

@@ -203,7 +203,7 @@ double Trainer::validation_loss(std::size_t draws) const {
     for (std::size_t c = 0; c < chunks; ++c) {
       const std::size_t used = std::min(lanes, group - c * lanes);
       local.rows.draw(streams, 0, k * group + c * lanes, round_up_lanes(used), from, transport);
-      sums[k] += local.loss(local.rows, state_.network.ema.data(), used, nullptr, 0, levels);
+      sums[k] += local.loss(local.rows, state_.network.ema.data(), used, nullptr, 0, true, levels);
     }
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0) / static_cast<double>(count * group);

@@ -17,8 +17,7 @@ static constexpr std::uint64_t kSmallGroup = 32, kMostGroups = 64;
 static constexpr double kLongFlops = 1e6;
 // As much as a thread can do while another is late; of images these are megabytes.
 static constexpr std::size_t kMostAhead = 16;
-// Weights: half a second-level cache.
-static constexpr std::size_t kMostFetched = (1 << 20) / sizeof(float);
+static constexpr std::size_t kMostFetched = 1 << 16;  // weights
 
 static std::uint64_t group_of(const nn::Network& network, std::uint64_t batch) {
   if (network.flops() < kLongFlops) return kGroup;
@@ -77,20 +76,20 @@ void Trainer::differentiate(std::size_t g, std::size_t member) {
   Work::Own& own = *w.own[member];
   AlignedVector<float>& gradient = w.gradients[g];
   const float* theta = state_.network.weights.data();
-  // Parts of them were changed by other cores.
-  for (std::size_t i = 0; i < std::min(gradient.size(), kMostFetched); i += kLineFloats)
-    prefetch_to_read(theta + i);
-  std::fill(gradient.begin(), gradient.end(), 0.0f);
+  // Parts of them were changed by other cores. Longer products than those of small networks hide that.
+  if (w.ahead.size() && !w.packed && gradient.size() < kMostFetched) {
+    for (std::size_t i = 0; i < gradient.size(); i += kLineFloats) prefetch_to_read(theta + i);
+  }
   const std::uint64_t step = state_.network.step;
   const std::size_t levels = grid_ ? grid_->steps(step, options_.steps) : 0;
-  const std::size_t end = std::min(w.chunks.size(), (g + 1) * w.chunks_of_group);
+  const std::size_t begin = g * w.chunks_of_group, end = std::min(w.chunks.size(), begin + w.chunks_of_group);
   double loss = 0;
-  for (std::size_t k = g * w.chunks_of_group; k < end; ++k) {
+  for (std::size_t k = begin; k < end; ++k) {
     const bool ahead = k < w.ahead.size();
     if (!ahead) draw(k, step, own.rows);
     const NoisedRows& rows = ahead ? w.ahead.take(k, step) : own.rows;
-    loss += own.loss(rows, theta, w.chunks[k].count, gradient.data(), 1 / static_cast<double>(batch_), levels,
-                     w.packed ? &*w.packed : nullptr);
+    loss += own.loss(rows, theta, w.chunks[k].count, gradient.data(), 1 / static_cast<double>(batch_),
+                     k > begin, levels, w.packed ? &*w.packed : nullptr);
     if (ahead) w.ahead.release(k, step);
   }
   w.loss[g] = loss;

@@ -269,6 +269,44 @@ TEST_P(Networks, GradientHasTheSameBitsOnEveryTarget) {
   set_target(available_targets().front());
 }
 
+// Written over other gradients they are what they are in empty memory; added, so much more.
+TEST_P(Networks, GradientsAreAddedOrWritten) {
+  const Network network(options(), kIn, kOut, GetParam().classes);
+  const AlignedVector<float> theta = random_theta<float>(network, 12);
+  const auto x = random_block<float>(kIn, kLanes, 13);
+  const auto labels = all_labels(GetParam().classes, kLanes);
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    if (precision != Precision::f32 && options().type == NetworkType::unet) continue;
+    Tape<float> tape(network, kLanes, precision);
+    std::optional<PackedWeights> packed;
+    if (precision != Precision::f32) {
+      packed.emplace(network, precision);
+      for (std::size_t i = 0; i < packed->pieces(); ++i) packed->pack(i, theta.data());
+      tape.use(&*packed);
+    }
+    tape.set_labels(labels.data());
+    const auto take = [&](std::uint64_t seed, bool add, AlignedVector<float>& gradient) {
+      copy<float>(x, tape.input());
+      std::fill_n(tape.time(), kLanes, 0.7f);
+      tape.forward(theta.data());
+      copy<float>(random_block<float>(kOut, kLanes, seed), tape.output_gradient());
+      tape.backward(theta.data(), gradient.data(), false, add);
+    };
+    AlignedVector<float> alone(network.size()), over(network.size()), both(network.size());
+    take(14, true, alone);
+    take(15, true, over);
+    const AlignedVector<float> before = over;
+    EXPECT_NE(over, alone);
+    both = over;
+    take(14, true, both);
+    take(14, false, over);
+    EXPECT_EQ(over, alone);
+    for (std::size_t i = 0; i < both.size(); ++i) {
+      EXPECT_NEAR(both[i], before[i] + alone[i], 1e-4 * (1 + std::abs(both[i])));
+    }
+  }
+}
+
 // Products of bfloat16: the gradient of the network in f32, to the bits that are kept, and the same
 // everywhere.
 TEST_P(Networks, GradientsOfPackedWeightsAreNearAndTheSameOnEveryTarget) {
