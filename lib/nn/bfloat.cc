@@ -127,10 +127,10 @@ void multiply_packed(const PackedProduct& p) {
       const Word* const left = p.left + row / kTileRows * K * kTileWords + row % kTileRows * kTileRows;
       float* const c = p.c + row * p.ldc + column;
       for (size_t k = 0; k < K; ++k) {
-        // First by first, first by second, second by first.
-        for (size_t term = 0; term < 2 * p.parts - 1; ++term) {
+        // First by second, first by first, second by first.
+        for (size_t term = p.parts > 1 ? 0 : 1; term <= p.parts; ++term) {
           const Word* a = left + k * kTileWords + (term == 2 ? left_part : 0);
-          const Word* b = right + k * kTileWords + (term == 1 ? right_part : 0);
+          const Word* b = right + k * kTileWords + (term == 0 ? right_part : 0);
           if (row + kRows <= p.m) {
             add_tile<kRows>(a, b, c, p.ldc);
           } else {

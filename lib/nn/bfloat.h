@@ -48,8 +48,8 @@ void transpose_tiles(const Word* in, std::size_t tiles, Word* out);
 
 // C (m x n) = start + A (m x k) B (k x n) + end, C(r, j) = c[r * ldc + j]; n and ldc are multiples of
 // kLaneQuantum. `start` is C itself where `accumulate`, else zero; `end` is row_end[r] where that is set.
-// With two parts the products of the first parts, of the first by the second, and of the second by the first
-// are added, tile by tile of the depth.
+// With two parts the products of the first by the second, of the first parts, and of the second by the first
+// are added, tile by tile of the depth: in this order each is loaded once.
 struct PackedProduct {
   std::size_t m = 0, n = 0, k = 0, parts = 1;
   const Word *left = nullptr, *right = nullptr;

@@ -56,18 +56,19 @@ TILES void block(const Panels& p, bool accumulate, float* c, std::size_t ldc) {
   for (std::size_t k = 0; k < p.depth; ++k, left += kTileWords, right += kTileWords) {
     _tile_loadd(4, left, kTileStride);
     if constexpr (R > 1) _tile_loadd(5, left + next, kTileStride);
+    if (p.left_part) {
+      _tile_loadd(6, right + p.right_part, kTileStride);
+      if constexpr (C > 1) _tile_loadd(7, right + p.right_part + next, kTileStride);
+      multiply_tiles<R, C>();
+    }
     _tile_loadd(6, right, kTileStride);
     if constexpr (C > 1) _tile_loadd(7, right + next, kTileStride);
     multiply_tiles<R, C>();
-    if (p.left_part == 0) continue;
-    _tile_loadd(6, right + p.right_part, kTileStride);
-    if constexpr (C > 1) _tile_loadd(7, right + p.right_part + next, kTileStride);
-    multiply_tiles<R, C>();
-    _tile_loadd(4, left + p.left_part, kTileStride);
-    if constexpr (R > 1) _tile_loadd(5, left + p.left_part + next, kTileStride);
-    _tile_loadd(6, right, kTileStride);
-    if constexpr (C > 1) _tile_loadd(7, right + next, kTileStride);
-    multiply_tiles<R, C>();
+    if (p.left_part) {
+      _tile_loadd(4, left + p.left_part, kTileStride);
+      if constexpr (R > 1) _tile_loadd(5, left + p.left_part + next, kTileStride);
+      multiply_tiles<R, C>();
+    }
   }
   _tile_stored(0, c, stride);
   if constexpr (C > 1) _tile_stored(1, c + kTileRows, stride);

@@ -473,8 +473,6 @@ void Frame<T>::linear_backward(const Layer& layer, const T* theta, T* into, Side
   if (v > 1 && packed_) {
     packed_product(packed_->backward(layer.weight), d, L, nullptr, side.seen[v] != 0,
                    of(side.gradients, side, v));
-    if (side.slopes && net_->values_[v].in_chain)
-      scale_by<T>(of(side.gradients, side, v), slope(v), net_->values_[v].rows, L, L);
     side.seen[v] = 1;
   } else if (v > 1) {
     pass_on(v, 0, 0);
@@ -491,7 +489,8 @@ void Frame<T>::backward(const T* theta, T* into, bool with_input, bool add) {
       T* bias = into + net_->parameters_[layer.bias].offset;
       const BlockView<T> block{gradient(layer.out), net_->values_[layer.out].rows, lanes_, lanes_};
       if (!add) std::fill_n(bias, block.rows, T(0));
-      if (layer.activation != Activation::identity && !net_->values_[layer.out].in_chain) {
+      // Products of f32 have taken the slope along, in chains.
+      if (layer.activation != Activation::identity && (packed_ || !net_->values_[layer.out].in_chain)) {
         scale_and_add_row_sums(block, slope(layer.out), bias);
       } else {
         add_row_sums<T>(block, bias);

@@ -90,10 +90,9 @@ void reference(const Matrix& a, const Matrix& b, float* c, std::size_t ldc) {
   for (std::size_t r = 0; r < a.rows; ++r) {
     for (std::size_t j = 0; j < b.rows; ++j) {
       for (std::size_t first = 0; first < a.depth; first += kTileDepth) {
+        if (a.parts > 1) add(0, 1, r, j, first);
         add(0, 0, r, j, first);
-        if (a.parts == 1) continue;
-        add(0, 1, r, j, first);
-        add(1, 0, r, j, first);
+        if (a.parts > 1) add(1, 0, r, j, first);
       }
     }
   }
