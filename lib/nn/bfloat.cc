@@ -23,11 +23,11 @@ using FloatVec = hn::Vec<Floats>;
 using WordVec = hn::Vec<Words>;
 
 // To the nearest bfloat16, which is in the upper half; the lower one is what is left of the sum. NaNs stay
-// NaNs, as those that arithmetic makes have a mantissa that cannot overflow.
+// NaNs, as those that arithmetic makes have a mantissa that cannot overflow. Of two that are as near the one
+// away from zero: to the even one takes four operations, where packing is a tenth of a step of training.
 HWY_INLINE WordVec rounded(WordVec x) {
   const Words d;
-  const auto odd = hn::And(hn::ShiftRight<16>(x), hn::Set(d, 1u));
-  return hn::Add(x, hn::Add(odd, hn::Set(d, 0x7FFFu)));
+  return hn::Add(x, hn::Set(d, 0x8000u));
 }
 
 // What rounding x so has left, rounded likewise.

@@ -14,10 +14,10 @@
 namespace sde::nn {
 namespace {
 
-// To the nearest bfloat16, ties to even.
+// To the nearest bfloat16, ties away from zero.
 float nearest(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
-  return std::bit_cast<float>((bits + 0x7FFFu + (bits >> 16 & 1u)) & 0xFFFF0000u);
+  return std::bit_cast<float>((bits + 0x8000u) & 0xFFFF0000u);
 }
 
 // The part-th bfloat16 that stand for x.
@@ -106,6 +106,8 @@ struct Factors {
 Factors factors(const Shape& s, std::size_t parts) {
   Factors f{
       {s.m, s.k, parts, random_values(s.m * s.k, 1)}, {s.n, s.k, parts, random_values(s.n * s.k, 2)}, {}, {}};
+  f.a.x[0] = 1 + 0x1p-8f;  // ties
+  f.b.x[0] = -1 - 0x1p-8f;
   f.left.resize(packed_words(s.m, s.k, parts));
   f.right.resize(packed_words(s.n, s.k, parts));
   const std::size_t stride = round_up_lanes(s.k) + kLaneQuantum;
