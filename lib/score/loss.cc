@@ -8,6 +8,9 @@
 #include "base/error.h"
 
 namespace sde {
+namespace {
+constexpr std::size_t kIntervals = 2000;  // of the density of times of least variance
+}
 
 DenoisingLoss::DenoisingLoss(const NoiseProcess& process, Prediction prediction, Weighting weighting,
                              TimeSampling sampling, const LognormalOptions& lognormal, double sigma_data)
@@ -23,6 +26,7 @@ DenoisingLoss::DenoisingLoss(const NoiseProcess& process, Prediction prediction,
       lambda_first_(process.half_log_snr(first_)),
       lambda_last_(process.half_log_snr(kHorizon)),
       mean_rate_(2 * (lambda_first_ - lambda_last_) / (process.levels() ? kHorizon : kHorizon - first_)) {
+  if (sampling == TimeSampling::least_variance) tabulate();
   if (sampling != TimeSampling::lognormal) return;
   if (!std::isfinite(lognormal.mean)) {
     fail(Status::usage, "/lognormal/mean: must be a finite number (got {})", lognormal.mean);
@@ -42,6 +46,36 @@ DenoisingLoss::DenoisingLoss(const NoiseProcess& process, Prediction prediction,
   }
 }
 
+// Intervals equal in lambda, in which both ends of the process are smooth; of ladders, the steps.
+void DenoisingLoss::tabulate() {
+  const std::size_t levels = process_.levels(), n = levels ? levels : kIntervals;
+  const auto edge = [&](double k) {
+    if (levels) return k / static_cast<double>(levels);
+    return process_.importance_time(k / static_cast<double>(n), first_, kHorizon);
+  };
+  edges_.push_back(levels ? 0 : first_);
+  probabilities_.push_back(0);
+  for (std::size_t k = 1; k <= n; ++k) {
+    edges_.push_back(k < n ? edge(static_cast<double>(k)) : kHorizon);
+    const double t = levels ? edges_[k] : edge(static_cast<double>(k) - 0.5);
+    const double a = process_.signal(t), s = process_.noise(t), signal = a * sigma_data_;
+    const Conversion c = conversion_at(t, a, s);
+    // Of the target, from that of epsilon.
+    const double deviation = signal / std::hypot(signal, s) / std::fabs(s * c.from_output);
+    probabilities_.push_back(probabilities_.back() +
+                             (edges_[k] - edges_[k - 1]) * weight(t, a, s, c) * deviation);
+  }
+  for (double& p : probabilities_) p /= probabilities_.back();
+}
+
+double DenoisingLoss::density(double t) const {
+  // The last edge before t: times of ladders are the ends of their steps.
+  const auto after = std::lower_bound(edges_.begin() + 1, edges_.end() - 1, t) - edges_.begin();
+  const auto k = static_cast<std::size_t>(after);
+  return (probabilities_[k] - probabilities_[k - 1]) * (edges_.back() - edges_.front()) /
+         (edges_[k] - edges_[k - 1]);
+}
+
 void DenoisingLoss::times(const double* u, std::size_t n, double* t) const {
   for (std::size_t i = 0; i < n; ++i) {
     switch (sampling_) {
@@ -55,6 +89,14 @@ void DenoisingLoss::times(const double* u, std::size_t n, double* t) const {
         const double p = least_ + u[i] * (most_ - least_);
         const double z = -std::numbers::sqrt2 * boost::math::erfc_inv(2 * p);
         t[i] = process_.time_at(-(lognormal_.mean + lognormal_.deviation * z));
+        break;
+      }
+      case TimeSampling::least_variance: {
+        const auto after = std::upper_bound(probabilities_.begin() + 1, probabilities_.end() - 1, u[i]) -
+                           probabilities_.begin();
+        const auto k = static_cast<std::size_t>(after);
+        const double part = (u[i] - probabilities_[k - 1]) / (probabilities_[k] - probabilities_[k - 1]);
+        t[i] = edges_[k - 1] + part * (edges_[k] - edges_[k - 1]);
       }
     }
     t[i] = std::fmin(t[i], kHorizon);
@@ -75,41 +117,46 @@ double DenoisingLoss::rate(double t, double s) const {
   return process_.diffusion_squared(t) / (s * s * mean_rate_);
 }
 
-double DenoisingLoss::epsilon_weight(double t, double s, double sigma, const Conversion& c) const {
+double DenoisingLoss::epsilon_weight(double t, double s, double sigma) const {
   switch (weighting_) {
     case Weighting::likelihood:
       return rate(t, s);
-    case Weighting::uniform:
-      return 1 / std::pow(s * c.from_output, 2);
     case Weighting::edm:
       return 1 + std::pow(sigma / sigma_data_, 2);
     case Weighting::min_snr:
       return std::fmin(1, 5 * sigma * sigma);
     case Weighting::sigma2:
+    case Weighting::uniform:  // on the output, see weight()
       break;
   }
   return 1;
 }
 
-DenoisingLoss::At DenoisingLoss::at(double t, double a, double s) const {
+Conversion DenoisingLoss::conversion_at(double t, double a, double s) const {
   Scales scales{a, s, 0, 0};
   if (prediction_ == Prediction::flow) {
     scales.da = process_.drift_factor(t) * a;
     scales.ds = process_.drift_factor(t) * s + 0.5 * process_.diffusion_squared(t) / s;
   }
-  At out{conversion(prediction_, scales, sigma_data_), 1};
-  const double of_output = std::pow(s * out.conversion.from_output, 2);
-  const bool importance = sampling_ == TimeSampling::importance;
-  if (importance && weighting_ == Weighting::likelihood) {
-    out.weight = of_output;
-  } else if (weighting_ == Weighting::uniform) {
-    out.weight = importance ? 1 / rate(t, s) : 1;
-  } else {
-    const bool bounded = weighting_ == Weighting::sigma2 && prediction_ == Prediction::sample;
-    out.weight = epsilon_weight(t, s, s / a, out.conversion) *
-                 (bounded ? std::fmin(of_output, kMostSampleWeight) : of_output);
-    if (importance) out.weight /= rate(t, s);
+  return conversion(prediction_, scales, sigma_data_);
+}
+
+double DenoisingLoss::weight(double t, double a, double s, const Conversion& c) const {
+  if (weighting_ == Weighting::uniform) return 1;
+  const double of_output = std::pow(s * c.from_output, 2);
+  const bool bounded = weighting_ == Weighting::sigma2 && prediction_ == Prediction::sample;
+  return epsilon_weight(t, s, s / a) * (bounded ? std::fmin(of_output, kMostSampleWeight) : of_output);
+}
+
+DenoisingLoss::At DenoisingLoss::at(double t, double a, double s) const {
+  At out{conversion_at(t, a, s), 1};
+  if (sampling_ == TimeSampling::importance && weighting_ == Weighting::likelihood) {
+    out.weight = std::pow(s * out.conversion.from_output, 2);
+    return out;
   }
+  out.weight = weight(t, a, s, out.conversion);
+  if (sampling_ == TimeSampling::importance) out.weight /= rate(t, s);
+  if (sampling_ == TimeSampling::least_variance) out.weight /= density(t);
   return out;
 }
 

@@ -152,8 +152,10 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
     added += std::pow(static_cast<double>(spread_[c]), 2) / (12 * static_cast<double>(dimension));
   }
   sigma_data_ = std::hypot(measure_deviation(data_, dimension, rows_), std::sqrt(added));
-  loss_.emplace(*process_, options.prediction, options.weighting, options.time_sampling, options.lognormal,
-                sigma_data_);
+  loss_.emplace(
+      *process_, options.prediction, options.weighting,
+      options.time_sampling.value_or(default_time_sampling(options.process.type, options.prediction)),
+      options.lognormal, sigma_data_);
   const bool distils = options.objective == Objective::distillation;
   if (distils || options.objective == Objective::consistency) {
     grid_.emplace(*process_, options.consistency, sigma_data_, !distils);

@@ -29,8 +29,8 @@ struct TrainOptions {
   nn::NetworkOptions network;
   Prediction prediction = Prediction::epsilon;
   Weighting weighting = Weighting::sigma2;
-  TimeSampling time_sampling = TimeSampling::uniform;
-  LognormalOptions lognormal;  // time_sampling lognormal
+  std::optional<TimeSampling> time_sampling;  // absent: default_time_sampling()
+  LognormalOptions lognormal;                 // time_sampling lognormal
   Objective objective = Objective::denoising;
   Coupling coupling = Coupling::independent;
   // Couplings ot and sinkhorn: rows of a batch that are coupled to as many draws of the noise, rounded up to

@@ -354,22 +354,33 @@ TEST(Loss, FloorOfAGaussian) {
     want += a2 * 0.25 / (a2 * 0.25 + 1 - a2) / 200;
   }
   EXPECT_NEAR(levels.gaussian_floor({0.25}), want, 1e-12);
+  // However times are drawn, where the weight is divided by their density.
+  for (const auto& process : {vp, flow, ddpm}) {
+    const auto floor = [&](TimeSampling sampling) {
+      const DenoisingLoss drawn(*process, Prediction::sample, Weighting::sigma2, sampling);
+      return drawn.gaussian_floor({0.25, 0.75});
+    };
+    const double uniform = floor(TimeSampling::uniform);
+    EXPECT_NEAR(floor(TimeSampling::least_variance), uniform, 1e-3 * uniform);
+  }
 }
 
-// The expected loss does not depend on whether times are drawn uniformly or by importance, which makes the
-// likelihood weighting constant.
+// The expected loss does not depend on whether times are drawn uniformly, for the least variance, or by
+// importance, which makes the likelihood weighting constant.
 TEST(Loss, ImportanceSamplingKeepsTheLoss) {
   for (const Case& c : cases()) {
     const auto process = make_process(c.options);
     for (const auto& [name, weighting] : enum_names(Weighting{})) {
       for (const auto& [output, prediction] : enum_names(Prediction{})) {
         // Others differ by a factor that cancels.
-        if (weighting != Weighting::uniform && prediction != Prediction::epsilon) continue;
+        const bool bounded = weighting == Weighting::sigma2 && prediction == Prediction::sample;
+        if (weighting != Weighting::uniform && prediction != Prediction::epsilon && !bounded) continue;
         if (prediction == Prediction::flow && process->levels()) continue;
-        double mean[2] = {0, 0};
-        for (int k = 0; k < 2; ++k) {
-          const DenoisingLoss loss(*process, prediction, weighting,
-                                   k ? TimeSampling::importance : TimeSampling::uniform);
+        double mean[3] = {0, 0, 0};
+        for (int k = 0; k < 3; ++k) {
+          const TimeSampling laws[] = {TimeSampling::uniform, TimeSampling::importance,
+                                       TimeSampling::least_variance};
+          const DenoisingLoss loss(*process, prediction, weighting, laws[k]);
           const int n = 10000;
           for (int i = 0; i < n; ++i) {
             const double u = (i + 0.5) / n;
@@ -382,11 +393,35 @@ TEST(Loss, ImportanceSamplingKeepsTheLoss) {
             mean[k] += at.weight / std::pow(s * at.conversion.from_output, 2) * error / n;
           }
         }
-        EXPECT_NEAR(mean[1], mean[0], 0.02 * mean[0]) << c.name << " " << name << " " << output;
+        for (int k = 1; k < 3; ++k) {
+          EXPECT_NEAR(mean[k], mean[0], 0.02 * mean[0]) << c.name << " " << name << " " << output << k;
+        }
       }
     }
     const DenoisingLoss loss(*process, Prediction::epsilon, Weighting::likelihood, TimeSampling::importance);
     EXPECT_DOUBLE_EQ(loss.at(0.5, process->signal(0.5), process->noise(0.5)).weight, 1);
+  }
+}
+
+// The second moment of weight times deviation is least where that product is the same at all times.
+TEST(Loss, TimesOfLeastVariance) {
+  const double sd = 0.5;
+  for (const ProcessType type : {ProcessType::vp, ProcessType::ve, ProcessType::flow}) {
+    const auto process = make_process({.type = type});
+    const DenoisingLoss loss(*process, Prediction::sample, Weighting::sigma2, TimeSampling::least_variance,
+                             {}, sd);
+    double first = 0, last = 0;
+    for (int i = 0; i < 1000; ++i) {
+      const double u = (i + 0.5) / 1000;
+      double t;
+      loss.times(&u, 1, &t);
+      EXPECT_GT(t, last);
+      last = t;
+      const double a = process->signal(t), sigma = process->noise(t) / a;
+      const double noise = loss.at(t, a, a * sigma).weight * sigma * sd / std::hypot(sigma, sd);
+      if (!i) first = noise;
+      EXPECT_NEAR(noise, first, 0.02 * first) << t;
+    }
   }
 }
 
@@ -398,7 +433,7 @@ TEST(Loss, WeightsAreThoseOfTheirPapers) {
   const DenoisingLoss snr(*edm, Prediction::sample, Weighting::min_snr, TimeSampling::uniform);
   const DenoisingLoss simple(*edm, Prediction::sample, Weighting::sigma2, TimeSampling::uniform);
   for (const double sigma : {0.003, 0.4, 30.0}) {
-    EXPECT_NEAR(simple.at(sigma / 80, 1, sigma).weight, std::fmin(1 / (sigma * sigma), 1e4), 1e-8);
+    EXPECT_NEAR(simple.at(sigma / 80, 1, sigma).weight, std::fmin(1 / (sigma * sigma), 500), 1e-8);
     EXPECT_NEAR(preconditioned.at(sigma / 80, 1, sigma).weight, 1, 1e-13);
     EXPECT_NEAR(sample.at(sigma / 80, 1, sigma).weight * std::pow(sigma * sd, 2) / (sigma * sigma + sd * sd),
                 1, 1e-13);
