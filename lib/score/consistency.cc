@@ -50,7 +50,7 @@ std::size_t ConsistencyGrid::steps(std::uint64_t step, std::uint64_t of) const {
   const auto first = static_cast<double>(options_.first_steps),
              last = static_cast<double>(options_.last_steps);
   const double stages = std::ceil(std::log2(last / first)) + 1;
-  const double stage = std::floor(static_cast<double>(step) / static_cast<double>(of) * stages);
+  const double stage = std::floor(2 * static_cast<double>(step) / static_cast<double>(of) * (stages - 1));
   return static_cast<std::size_t>(std::fmin(first * std::exp2(stage), last));
 }
 

@@ -19,11 +19,11 @@ struct ConsistencyScales {
 
 struct ConsistencyOptions {
   // Steps between the ends of the process: training starts with first_steps and doubles them in stages of
-  // equal length up to last_steps; distillation has last_steps throughout.
-  std::uint64_t first_steps = 10, last_steps = 160;
+  // equal length up to last_steps, which its second half has; distillation has them throughout.
+  std::uint64_t first_steps = 10, last_steps = 1280;
   double rho = 7;  // the steps are equal in sigma^{1 / rho}
   // Of ln sigma; a step is drawn with the probability that the normal law gives it.
-  double mean = -1.1, deviation = 2.0;
+  double mean = 1, deviation = 3;
 
   template <class V>
   void visit(V& v) {

@@ -44,8 +44,9 @@ void BatchLoss::teach(std::size_t lanes) {
   }
 }
 
-// sqrt(|f(high) - f(low)|^2 + c^2) - c, c = .00054 sqrt(D), over the length of the step; f(low) is held fixed
-// (Song & Dhariwal 2024).
+// sqrt(|f(high) - f(low)|^2 + c^2) - c over the length of the step; f(low) is held fixed (Song & Dhariwal
+// 2024). Their c = .00054 sqrt(D) makes of the loss a distance in few dimensions, under which f settles at
+// medians where differences are of the noise, as they are without a teacher.
 double BatchLoss::consistency(const NoisedRows& rows, const float* theta, std::size_t used, float* gradient,
                               double scale, bool add, std::size_t levels) {
   const ConsistencyGrid& grid = *options_.grid;
@@ -88,7 +89,7 @@ double BatchLoss::consistency(const NoisedRows& rows, const float* theta, std::s
   place(high_, sigma_high_);
   out = tape_->forward(theta);
   const BlockView<float> back = tape_->output_gradient();
-  const double width = 0.00054 * std::sqrt(static_cast<double>(D));
+  const double width = std::fmax(0.00054 * std::sqrt(static_cast<double>(D)), options_.teacher ? 0 : 0.1);
   double sum = 0;
   for (std::size_t l = 0; l < L; ++l) {
     const ConsistencyScales c(sigma_high_[l], grid.least(), grid.sigma_data());
