@@ -168,3 +168,56 @@ assert all(np.array_equal(a[k][()], b[k][()]) and a[k].dtype == np.float32 for k
   fails_with 2 score-train train.json data.h5 --precision bf16 --set objective=sliced -o other.h5
   assert_output --partial 'precision: objective sliced needs second derivatives'
 }
+
+@test "networks can be evaluated as sde-formats(7) says" {
+  awk '/^# /{networks = ($0 == "# NETWORKS")} /^```/{code = !code; next} networks && code' "$SDE_ROOT/man/sde-formats.7.scd" >network.py
+  local type prediction name
+  for type in mlp resmlp; do
+    for prediction in epsilon score sample v_prediction flow energy edm; do
+      name=$type-$prediction
+      score-train train.json data.h5 -o $name.h5 --set normalization=none --set network.type=$type --set 'network.hidden=[16,16]' \
+        --set prediction=$prediction --set steps=40 >/dev/null
+      # A step of DDIM tells what the noise is thought to be.
+      sde-sample $name.h5 -N 16 --sampler ddim --times 1,0.6,0.3 --trajectory -o $name-run.h5 >/dev/null
+    done
+  done
+  run -0 python '
+import json, sys
+import h5py, numpy as np
+sys.path.insert(0, ".")
+from network import network
+
+def a(t): return np.exp(-0.5 * (0.1 * t + 0.5 * 19.9 * t * t))
+def s(t): return np.sqrt(-np.expm1(2 * np.log(a(t))))
+for kind in ("mlp", "resmlp"):
+    for prediction in ("epsilon", "score", "sample", "v_prediction", "flow", "energy", "edm"):
+        file, run = h5py.File(f"{kind}-{prediction}.h5"), h5py.File(f"{kind}-{prediction}-run.h5")
+        assert json.loads(file["model/config_json"][()])["prediction"] == prediction
+        path, times = run["samples/trajectory"][()], run["samples/time"][()]
+        for k in (0, 1):
+            t, a0, s0, a1, s1 = times[k], a(times[k]), s(times[k]), a(times[k + 1]), s(times[k + 1])
+            z = path[:, k]
+            told = (path[:, k + 1] - a1 / a0 * z) / (s1 - a1 / a0 * s0)
+            sigma, sd = s0 / a0, file["training/sigma_data"][()]
+            edm = prediction == "edm"
+            time = np.full(len(z), np.log(sigma) / 4 if edm else t)
+            x = z / (a0 * np.hypot(sigma, sd)) if edm else z / np.hypot(a0, s0)
+            out = network(file["ema"], time, x)
+            if prediction == "energy":
+                h = 1e-5
+                out = np.stack([(network(file["ema"], time, x + h * d) - network(file["ema"], time, x - h * d))[:, 0] / (2 * h)
+                                for d in np.eye(2)], axis=1)
+            rate = -0.5 * (0.1 + 19.9 * t)     # a_dot / a
+            s_dot = -rate * a0 * a0 / s0
+            noise = {"epsilon": lambda: out, "energy": lambda: out, "score": lambda: -out,
+                     "sample": lambda: (z - a0 * out) / s0,
+                     "v_prediction": lambda: a0 * out + s0 * z,
+                     "flow": lambda: (out - rate * z) / (s_dot - rate * s0),
+                     "edm": lambda: (z - a0 * (sd**2 * z / a0 + sigma * sd * np.hypot(sigma, sd) * out) / (sigma**2 + sd**2)) / s0,
+                     }[prediction]()
+            worst = np.abs(noise - told).max() / np.abs(told).max()
+            assert worst < 2e-4, (kind, prediction, k, worst)
+print("all")
+'
+  assert_output all
+}
