@@ -485,7 +485,7 @@ TEST(Trainer, RefusesWhatDoesNotGoTogether) {
   refused("/consistency/first_steps", [](auto& o) {
     o.objective = Objective::consistency;
     o.prediction = Prediction::edm;
-    o.consistency.first_steps = 500;
+    o.consistency.first_steps = 5000;
   });
 }
 
