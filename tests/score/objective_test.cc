@@ -97,10 +97,6 @@ TrainOptions of(ProcessType process, Prediction prediction) {
   TrainOptions o = small();
   o.process.type = process;
   o.prediction = prediction;
-  // Where times are not spread over the noise already, they are drawn so.
-  if (process == ProcessType::edm && prediction != Prediction::sample) {
-    o.time_sampling = TimeSampling::lognormal;
-  }
   if (process == ProcessType::ve) o.process.sigma_max = 20;
   return o;
 }
