@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/prefetch.h"
 #include "stats/kernels.h"
 #include "stats/moments.h"
 
@@ -142,8 +143,8 @@ void QuantileSketch::add(const double* values, std::size_t n) {
 }
 
 void QuantileSketch::prefetch() const {
-  constexpr std::size_t kLine = 64 / sizeof(std::uint16_t);
-  for (std::size_t i = 0; i < near_.size(); i += kLine) __builtin_prefetch(near_.data() + i, 1);
+  constexpr std::size_t kLine = kAlignment / sizeof(std::uint16_t);
+  for (std::size_t i = 0; i < near_.size(); i += kLine) prefetch_to_change(near_.data() + i);
 }
 
 void QuantileSketch::make_room(std::size_t n) {
