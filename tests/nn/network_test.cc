@@ -269,6 +269,16 @@ TEST_P(Networks, GradientHasTheSameBitsOnEveryTarget) {
   set_target(available_targets().front());
 }
 
+// The weights that a tape of this precision uses; none for f32.
+std::optional<PackedWeights> packed_for(const Network& network, Precision precision,
+                                        const AlignedVector<float>& theta) {
+  std::optional<PackedWeights> packed;
+  if (precision == Precision::f32) return packed;
+  packed.emplace(network, precision);
+  for (std::size_t i = 0; i < packed->pieces(); ++i) packed->pack(i, theta.data());
+  return packed;
+}
+
 // Written over other gradients they are what they are in empty memory; added, so much more.
 TEST_P(Networks, GradientsAreAddedOrWritten) {
   const Network network(options(), kIn, kOut, GetParam().classes);
@@ -278,12 +288,8 @@ TEST_P(Networks, GradientsAreAddedOrWritten) {
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     if (precision != Precision::f32 && options().type == NetworkType::unet) continue;
     Tape<float> tape(network, kLanes, precision);
-    std::optional<PackedWeights> packed;
-    if (precision != Precision::f32) {
-      packed.emplace(network, precision);
-      for (std::size_t i = 0; i < packed->pieces(); ++i) packed->pack(i, theta.data());
-      tape.use(&*packed);
-    }
+    const std::optional<PackedWeights> packed = packed_for(network, precision, theta);
+    if (packed) tape.use(&*packed);
     tape.set_labels(labels.data());
     const auto take = [&](std::uint64_t seed, bool add, AlignedVector<float>& gradient) {
       copy<float>(x, tape.input());
@@ -317,12 +323,8 @@ TEST_P(Networks, GradientsOfPackedWeightsAreNearAndTheSameOnEveryTarget) {
   const auto labels = all_labels(GetParam().classes, kLanes);
   const auto gradient_of = [&](Precision precision) {
     Tape<float> tape(network, kLanes, precision);
-    std::optional<PackedWeights> packed;
-    if (precision != Precision::f32) {
-      packed.emplace(network, precision);
-      for (std::size_t i = 0; i < packed->pieces(); ++i) packed->pack(i, theta.data());
-      tape.use(&*packed);
-    }
+    const std::optional<PackedWeights> packed = packed_for(network, precision, theta);
+    if (packed) tape.use(&*packed);
     AlignedVector<float> gradient(network.size());
     copy<float>(x, tape.input());
     std::fill_n(tape.time(), kLanes, 0.4f);
