@@ -94,10 +94,10 @@ void Frame<T>::features(const T* theta, const T* t, std::size_t lanes, T* out) {
 template <class T>
 void Frame<T>::class_backward(T* into, bool add) {
   const Parameter& table = net_->parameters_[net_->embedding_];
-  if (!add) std::fill_n(into + table.offset, table.rows * table.stride, T(0));
+  T* const sums = sum_of(table, into, add);
   const T* d = gradient(0) + net_->features_ * lanes_;
   for (std::size_t l = 0; l < lanes_; ++l) {
-    T* row = into + table.offset + class_of(l) * table.stride;
+    T* row = sums + class_of(l) * table.stride;
     for (std::size_t e = 0; e < table.columns; ++e) row[e] += d[e * lanes_ + l];
   }
 }
@@ -255,12 +255,8 @@ void Frame<T>::combine_backward(const Layer& layer, const T* theta, T* into, Sid
       const Parameter &weight = net_->parameters_[layer.weight], &bias = net_->parameters_[layer.bias];
       const Convolution<T> c = convolution(layer, theta);
       if (into) {
-        if (!side.add) {
-          std::fill_n(into + weight.offset, weight.rows * weight.stride, T(0));
-          std::fill_n(into + bias.offset, bias.rows * bias.stride, T(0));
-        }
-        convolve_gradient(c, of(side.values, side, v), d, L, into + weight.offset,
-                          side.tangents ? nullptr : into + bias.offset, transposed_);
+        convolve_gradient(c, of(side.values, side, v), d, L, sum_of(weight, into, side.add),
+                          side.tangents ? nullptr : sum_of(bias, into, side.add), transposed_);
       }
       if (v == net_->windows_ && !with_input) return;
       convolve_transposed(c, d, L, gradient(v), add, flipped_);
@@ -486,9 +482,8 @@ void Frame<T>::backward(const T* theta, T* into, bool with_input, bool add) {
   for (std::size_t k = net_->layers_.size(); k-- > 0;) {
     const Layer& layer = net_->layers_[k];
     if (layer.kind == Network::Kind::linear) {
-      T* bias = into + net_->parameters_[layer.bias].offset;
+      T* bias = sum_of(net_->parameters_[layer.bias], into, add);
       const BlockView<T> block{gradient(layer.out), net_->values_[layer.out].rows, lanes_, lanes_};
-      if (!add) std::fill_n(bias, block.rows, T(0));
       // Products of f32 have taken the slope along, in chains.
       if (layer.activation != Activation::identity && (packed_ || !net_->values_[layer.out].in_chain)) {
         scale_and_add_row_sums(block, slope(layer.out), bias);

@@ -1,6 +1,7 @@
 // One network on one chunk of lanes: where its values are in memory, and the loops over its layers.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "nn/attention.h"
@@ -91,6 +92,11 @@ class Frame {
   }
   // Adds the gradient of the rows of value 0 that hold the class to the table's.
   void class_backward(T* into, bool add);
+  // Where the gradient of a parameter is to be added; zeros, where it is to be written.
+  static T* sum_of(const Parameter& p, T* into, bool add) {
+    if (!add) std::fill_n(into + p.offset, p.rows * p.stride, T(0));
+    return into + p.offset;
+  }
   void linear(const Layer& layer, const T* theta);
   void norm(const Layer& layer);
   void norm_push(const Layer& layer);

@@ -28,11 +28,12 @@ BatchLoss::BatchLoss(const nn::Network& network, const NoiseProcess& process, co
   }
 }
 
-// Time and state into the network, and what it is told of classes.
+// Time and state into the network, where rows have been noised, and what it is told of classes.
 template <class Tape>
-static void enter(const NoisedRows& rows, Tape& tape) {
+static void enter(const NoisedRows& rows, bool noised, Tape& tape) {
   tape.resize(rows.lanes);
   tape.set_labels(rows.labels.empty() ? nullptr : rows.labels.data());
+  if (!noised) return;
   std::copy_n(rows.time.data(), rows.lanes, tape.time());
   const BlockView<float> x = tape.input();
   for (std::size_t i = 0; i < x.rows; ++i) std::copy_n(rows.input.row(i), rows.lanes, x.row(i));
@@ -42,9 +43,9 @@ double BatchLoss::operator()(const NoisedRows& rows, const float* theta, std::si
                              double scale, bool add, std::size_t levels, const nn::PackedWeights* packed) {
   if (tape_) {
     tape_->use(packed);
-    enter(rows, *tape_);
+    enter(rows, !options_.grid, *tape_);
   } else {
-    enter(rows, *tangent_);
+    enter(rows, true, *tangent_);
     if (gradient && !add) std::fill_n(gradient, parameters_, 0.0f);
   }
   switch (options_.objective) {

@@ -152,10 +152,8 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
     added += std::pow(static_cast<double>(spread_[c]), 2) / (12 * static_cast<double>(dimension));
   }
   sigma_data_ = std::hypot(measure_deviation(data_, dimension, rows_), std::sqrt(added));
-  loss_.emplace(
-      *process_, options.prediction, options.weighting,
-      options.time_sampling.value_or(default_time_sampling(options.process.type, options.prediction)),
-      options.lognormal, sigma_data_);
+  loss_.emplace(*process_, options.prediction, options.weighting, time_sampling(options), options.lognormal,
+                sigma_data_);
   const bool distils = options.objective == Objective::distillation;
   if (distils || options.objective == Objective::consistency) {
     grid_.emplace(*process_, options.consistency, sigma_data_, !distils);
@@ -182,23 +180,16 @@ double Trainer::validation_loss() const {
 double Trainer::validation_loss(std::size_t draws) const {
   if (validation_.empty()) return std::numeric_limits<double>::quiet_NaN();
   const BatchStreams streams(options_.seed, dimension_, 1);
-  struct Local {
-    NoisedRows rows;
-    BatchLoss loss;
-  };
-  tbb::enumerable_thread_specific<Local> locals([this] {
-    return Local{NoisedRows(dimension_, *process_, *loss_, work_->options),
-                 BatchLoss(network_, *process_, *loss_, work_->options)};
-  });
+  tbb::enumerable_thread_specific<Work::Own> locals([this] { return work_->make_own(*this); });
   const std::size_t lanes = nn::kTapeLanes;
   // Couplings by transport are made for groups as large as those of training.
   const std::size_t group = Transport::wanted(options_.coupling) ? coupling_rows() : lanes;
   const std::size_t chunks = (group + lanes - 1) / lanes, count = (draws + group - 1) / group;
   const std::size_t levels = grid_ ? grid_->most_steps() : 0;
-  const BatchData from{data_, noise_, validation_, labels_, spread_};
+  const BatchData from = batch_data(validation_);
   std::vector<double> sums(count);
   tbb::parallel_for(std::size_t{0}, count, [&](std::size_t k) {
-    Local& local = locals.local();
+    Work::Own& local = locals.local();
     Transport transport(work_->options, dimension_, k * group, group, group);
     for (std::size_t g = 0; g < transport.groups(); ++g) transport.couple(g, streams, 0, from);
     sums[k] = 0;

@@ -29,7 +29,7 @@ struct TrainOptions {
   nn::NetworkOptions network;
   Prediction prediction = Prediction::epsilon;
   Weighting weighting = Weighting::sigma2;
-  std::optional<TimeSampling> time_sampling;  // absent: default_time_sampling()
+  std::optional<TimeSampling> time_sampling;  // absent: see time_sampling()
   LognormalOptions lognormal;                 // time_sampling lognormal
   Objective objective = Objective::denoising;
   Coupling coupling = Coupling::independent;
@@ -92,6 +92,9 @@ struct TrainOptions {
   }
 };
 
+// Also where nothing is said of it.
+TimeSampling time_sampling(const TrainOptions& options);
+
 // What the output of a network trained so stands for.
 NetworkMeaning network_meaning(const TrainOptions& options, double sigma_data);
 
@@ -116,6 +119,7 @@ struct TrainState {
 };
 
 struct BatchOptions;
+struct BatchData;
 class NoisedRows;
 
 class Trainer {
@@ -171,6 +175,7 @@ class Trainer {
   void check_objective(const ScoreModel* teacher) const;
   void pair_with(const ScoreModel& teacher);  // fills data_ and noise_
   BatchOptions batch_options() const;
+  BatchData batch_data(const std::vector<std::uint32_t>& rows) const;
   std::size_t coupling_rows() const;
   void check_steps(const std::vector<double>& data, const std::vector<std::string>& columns) const;
 

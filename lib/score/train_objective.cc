@@ -29,6 +29,10 @@ const char* name_of(E value) {
 }
 }  // namespace
 
+TimeSampling time_sampling(const TrainOptions& options) {
+  return options.time_sampling.value_or(default_time_sampling(options.process.type, options.prediction));
+}
+
 NetworkMeaning network_meaning(const TrainOptions& options, double sigma_data) {
   NetworkMeaning meaning;
   meaning.prediction = options.prediction;
@@ -42,6 +46,10 @@ NetworkMeaning network_meaning(const TrainOptions& options, double sigma_data) {
 std::size_t Trainer::coupling_rows() const {
   const std::uint64_t asked = options_.coupling_rows ? options_.coupling_rows : batch_;
   return static_cast<std::size_t>(std::min(batch_, (asked + kLaneQuantum - 1) / kLaneQuantum * kLaneQuantum));
+}
+
+BatchData Trainer::batch_data(const std::vector<std::uint32_t>& rows) const {
+  return {data_, noise_, rows, labels_, spread_};
 }
 
 BatchOptions Trainer::batch_options() const {

@@ -48,6 +48,10 @@ std::size_t Trainer::Work::chunks_ahead(std::size_t members) const {
   return members > 1 && !transport.groups() ? std::min(chunks.size(), kMostAhead) : 0;
 }
 
+Trainer::Work::Own Trainer::Work::make_own(const Trainer& t) const {
+  return {{t.dimension_, *t.process_, *t.loss_, options}, {t.network_, *t.process_, *t.loss_, options}};
+}
+
 void Trainer::Work::prepare(std::size_t members, const Trainer& t) {
   own.resize(std::max(own.size(), members));
   const std::size_t most = chunks_ahead(members);
@@ -62,17 +66,13 @@ void Trainer::Work::prepare(std::size_t members, const Trainer& t) {
 void Trainer::draw(std::size_t chunk, std::uint64_t step, NoisedRows& to) const {
   const Work& w = *work_;
   const auto [first, count] = w.chunks[chunk];
-  to.draw(w.streams, step, first, round_up_lanes(count), {data_, noise_, rows_, labels_, spread_},
-          w.transport);
+  to.draw(w.streams, step, first, round_up_lanes(count), batch_data(rows_), w.transport);
 }
 
 // The gradient of the rows of one group, and their loss.
 void Trainer::differentiate(std::size_t g, std::size_t member) {
   Work& w = *work_;
-  if (!w.own[member]) {
-    w.own[member] = std::make_unique<Work::Own>(
-        Work::Own{{dimension_, *process_, *loss_, w.options}, {network_, *process_, *loss_, w.options}});
-  }
+  if (!w.own[member]) w.own[member] = std::make_unique<Work::Own>(w.make_own(*this));
   Work::Own& own = *w.own[member];
   AlignedVector<float>& gradient = w.gradients[g];
   const float* theta = state_.network.weights.data();
@@ -114,7 +114,7 @@ void Trainer::add_gradients(std::size_t slice) {
 bool Trainer::advance(std::uint64_t until, const std::function<bool()>& go_on) {
   using Stage = Work::Stage;
   Work& w = *work_;
-  const BatchData from{data_, noise_, rows_, labels_, spread_};
+  const BatchData from = batch_data(rows_);
   const std::size_t members = round_members(w.loss.size());
   w.prepare(members, *this);
   double loss = 0;

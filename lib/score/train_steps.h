@@ -34,6 +34,7 @@ struct Trainer::Work {
     NoisedRows rows;
     BatchLoss loss;
   };
+  Own make_own(const Trainer& t) const;
   std::vector<std::unique_ptr<Own>> own;    // by member
   RowsAhead<NoisedRows> ahead;              // of the first chunks
   std::optional<nn::PackedWeights> packed;  // where products are not of f32

@@ -95,9 +95,7 @@ config::Plan make_plan(const Trainer& trainer) {
 int run(cli::Context& context) {
   config::TrainConfig options;
   config::read_options(context.config(), options);
-  TrainOptions& train = options.train;
-  train.time_sampling =
-      train.time_sampling.value_or(default_time_sampling(train.process.type, train.prediction));
+  options.train.time_sampling = time_sampling(options.train);
   context.keep(options);
   options.data.rows = io::DatasetOptions::Rows::samples;
   std::shared_ptr<const ScoreModel> teacher;
