@@ -172,6 +172,13 @@ std::size_t Network::weights() const {
   return n;
 }
 
+ParameterRange Network::output_layer() const {
+  std::size_t k = layers_.size() - 1;
+  while (layers_[k].kind != Kind::linear && layers_[k].kind != Kind::convolution) --k;
+  const Parameter &weight = parameters_[layers_[k].weight], &bias = parameters_[layers_[k].bias];
+  return {weight.offset, bias.offset + bias.stride};
+}
+
 void Network::initialise(std::uint64_t seed, float* theta) const {
   std::fill_n(theta, size_, 0.0f);
   const TimeEmbeddingOptions& embedding = options_.time_embedding;

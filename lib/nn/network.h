@@ -31,6 +31,11 @@ struct Parameter {
       {};  // of the array in files; empty: [rows, columns], or [columns] for vectors
 };
 
+// Elements of theta from `begin` to before `end`.
+struct ParameterRange {
+  std::size_t begin = 0, end = 0;
+};
+
 inline constexpr std::int32_t kNoClass = -1;
 
 // What a network is told besides x: the time, one for all lanes or one each; and where it has classes, the
@@ -73,6 +78,7 @@ class Network {
   std::size_t size() const { return size_; }             // of theta, padding included
   std::size_t trained_size() const { return trained_; }  // the first part of theta; the rest is fixed
   std::size_t weights() const;                           // numbers that training moves, without padding
+  ParameterRange output_layer() const;                   // of the last affine map, its weights and its bias
   double flops() const { return flops_; }                // of one evaluation of one lane
 
   // Of the f32 workspace for blocks of `lanes`, with tangents.

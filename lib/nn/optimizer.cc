@@ -51,14 +51,25 @@ Update next_update(const OptimizerOptions& options, std::uint64_t steps, double 
   if (options.clip > 0 && norm > options.clip) s.gradient_scale = static_cast<float>(options.clip / norm);
   s.ema_rate = static_cast<float>(1 - std::min(ema, count / (9 + count)));
   if (options.type == OptimizerType::adadelta) s.rate = static_cast<float>(rate);
-  return {options.type, s};
+  return {.type = options.type, .step = s};
 }
 
 void move(const Update& update, std::size_t slice, const float* gradient, TrainingState& state) {
-  const std::size_t i = slice * kSlice, n = std::min(kSlice, state.first.size() - i);
-  const auto optimiser = update.type == OptimizerType::adadelta ? adadelta : adam;
-  optimiser(update.step, n, gradient + i, state.weights.data() + i, state.first.data() + i,
-            state.second.data() + i, state.ema.data() + i);
+  const bool scales = update.type != OptimizerType::adadelta;
+  const auto optimiser = scales ? adam : adadelta;
+  const auto move_some = [&](std::size_t begin, std::size_t end, const AdamStep& step) {
+    if (begin == end) return;
+    optimiser(step, end - begin, gradient + begin, state.weights.data() + begin, state.first.data() + begin,
+              state.second.data() + begin, state.ema.data() + begin);
+  };
+  const std::size_t first = slice * kSlice, last = std::min(first + kSlice, state.first.size());
+  const std::size_t begin = std::clamp(update.output.begin, first, last),
+                    end = std::clamp(update.output.end, first, last);
+  AdamStep of_output = update.step;
+  if (scales) of_output.rate = static_cast<float>(of_output.rate * update.output_scale);
+  move_some(first, begin, update.step);
+  move_some(begin, end, of_output);
+  move_some(end, last, update.step);
 }
 
 }  // namespace sde::nn

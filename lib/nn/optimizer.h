@@ -35,6 +35,11 @@ constexpr std::size_t slices(std::size_t parameters) {
 struct Update {
   OptimizerType type = OptimizerType::adam;
   AdamStep step;
+  // Of these parameters, the output layer's, the rate is so many times that of the others. Adam's steps are
+  // as large as the rate whatever the loss is measured in: where outputs are to be of the size c, weights of
+  // the last layer have c times as far to go. Adadelta finds the size of its steps itself.
+  ParameterRange output = {};
+  double output_scale = 1;
 };
 
 // Kingma & Ba (2015); decoupled decay after Loshchilov & Hutter (2019); Zeiler (2012). Step `step` (0-based)

@@ -160,26 +160,21 @@ DenoisingLoss::At DenoisingLoss::at(double t, double a, double s) const {
   return out;
 }
 
-double DenoisingLoss::gaussian_floor(const std::vector<double>& eigenvalues) const {
-  const auto floor_at = [&](double t) {
+// By midpoints of u; of uniform times in the importance's own variable, where integrands are smooth at both
+// ends.
+template <class F>
+double DenoisingLoss::expectation(const F& f) const {
+  const auto value = [&](double t) {
     const double a = process_.signal(t), s = process_.noise(t);
-    double floor = 0;
-    for (const double value : eigenvalues) {
-      floor += a * a * value / (a * a * value + s * s) / static_cast<double>(eigenvalues.size());
-    }
-    // In the units of the loss: its weight over that of an error of epsilon.
-    const At here = at(t, a, s);
-    return floor * here.weight / std::pow(s * here.conversion.from_output, 2);
+    return f(a, s, at(t, a, s));
   };
-  // Midpoints of u; of uniform times in the importance's own variable, where the integrand is smooth at both
-  // ends.
   const std::size_t levels = process_.levels();
   const bool uniform = sampling_ == TimeSampling::uniform;
   double sum = 0;
   if (uniform && levels) {
     for (std::size_t i = 1; i <= levels; ++i) {
       const double t = static_cast<double>(i) / static_cast<double>(levels);
-      sum += floor_at(t) / static_cast<double>(levels);
+      sum += value(t) / static_cast<double>(levels);
     }
     return sum;
   }
@@ -188,13 +183,33 @@ double DenoisingLoss::gaussian_floor(const std::vector<double>& eigenvalues) con
     double u = (i + 0.5) / n, t = 0;
     if (uniform) {
       t = process_.importance_time(u, first_, kHorizon);
-      sum += floor_at(t) / rate(t, process_.noise(t)) / n;
+      sum += value(t) / rate(t, process_.noise(t)) / n;
     } else {
       times(&u, 1, &t);
-      sum += floor_at(t) / n;
+      sum += value(t) / n;
     }
   }
   return sum;
+}
+
+double DenoisingLoss::gaussian_floor(const std::vector<double>& eigenvalues) const {
+  return expectation([&](double a, double s, const At& here) {
+    double floor = 0;
+    for (const double value : eigenvalues) {
+      floor += a * a * value / (a * a * value + s * s) / static_cast<double>(eigenvalues.size());
+    }
+    // In the units of the loss: its weight over that of an error of epsilon.
+    return floor * here.weight / std::pow(s * here.conversion.from_output, 2);
+  });
+}
+
+double DenoisingLoss::target_scale() const {
+  const double weights = expectation([](double, double, const At& here) { return here.weight; });
+  const double squares = expectation([&](double, double, const At& here) {
+    const Conversion& c = here.conversion;
+    return here.weight * (std::pow(c.target_data * sigma_data_, 2) + std::pow(c.target_noise, 2));
+  });
+  return std::sqrt(squares / weights);
 }
 
 }  // namespace sde

@@ -93,7 +93,14 @@ class DenoisingLoss {
   // E_t[w mean_i a^2 L_i / (a^2 L_i + s^2)].
   double gaussian_floor(const std::vector<double>& eigenvalues) const;
 
+  // The root mean square of the target, for data of deviation sigma_data, where the loss weighs it: one of
+  // noise, the highest sigma of the velocities of process edm.
+  double target_scale() const;
+
  private:
+  // The mean of f(a, s, at(t, a, s)) over the times of training.
+  template <class F>
+  double expectation(const F& f) const;
   double rate(double t, double s) const;  // g^2 / s^2, scaled to mean 1
   double epsilon_weight(double t, double s, double sigma) const;
   Conversion conversion_at(double t, double a, double s) const;

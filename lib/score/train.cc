@@ -158,6 +158,7 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
   if (distils || options.objective == Objective::consistency) {
     grid_.emplace(*process_, options.consistency, sigma_data_, !distils);
   }
+  if (!grid_) target_scale_ = loss_->target_scale();
   state_.network = nn::TrainingState(network_, options.seed);
   good_ = state_;
   work_ = std::make_unique<Work>(*this);

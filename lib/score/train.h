@@ -186,7 +186,7 @@ class Trainer {
   std::shared_ptr<const ScoreModel> teacher_;
   std::optional<DenoisingLoss> loss_;
   std::optional<ConsistencyGrid> grid_;
-  double sigma_data_ = 1;
+  double sigma_data_ = 1, target_scale_ = 1;
   nn::Network network_;
   Standardisation standardisation_;
   std::vector<float> data_;           // [n][dimension], standardised

@@ -168,6 +168,8 @@ bool Trainer::advance(std::uint64_t until, const std::function<bool()>& go_on) {
         if (!finite) return 0;
         w.update =
             nn::next_update(options_.optimizer, options_.steps, options_.ema, state_.network.step, norm);
+        w.update.output = network_.output_layer();
+        w.update.output_scale = target_scale_;
         w.stage = Stage::update;
         return members;
       }

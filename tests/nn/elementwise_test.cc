@@ -189,6 +189,42 @@ TEST(Optimizer, UpdatesFollowTheirRecursions) {
   }
 }
 
+// The output layer of this network begins and ends within slices of the parameters.
+TEST(Optimizer, OutputLayersHaveTheirOwnRate) {
+  NetworkOptions options;
+  options.hidden = {70, 50};
+  const Network network(options, 3, 200, 4);
+  const ParameterRange output = network.output_layer();
+  ASSERT_GT(output.begin % kSlice, 0u);
+  ASSERT_GT(output.end - output.begin, 2 * kSlice);
+  for (const Parameter& p : network.parameters()) {
+    const bool last = p.name == "layer2/W" || p.name == "layer2/b";
+    EXPECT_EQ(p.offset >= output.begin && p.offset < output.end, last) << p.name;
+  }
+  for (const OptimizerType type : {OptimizerType::adam, OptimizerType::adamw, OptimizerType::adadelta}) {
+    OptimizerOptions optimizer;
+    optimizer.type = type;
+    const AlignedVector<float> gradient(network.trained_size(), 0.5f);
+    Update update = next_update(optimizer, 10, 0.9, 0, 1);
+    const auto steps = [&] {
+      TrainingState state(network, 1);
+      const AlignedVector<float> start = state.weights;
+      for (std::size_t k = 0; k < slices(gradient.size()); ++k) move(update, k, gradient.data(), state);
+      for (std::size_t k = 0; k < start.size(); ++k) state.weights[k] -= start[k];
+      return state.weights;
+    };
+    const AlignedVector<float> one = steps();
+    update.output = output;
+    update.output_scale = 80;
+    const AlignedVector<float> scaled = steps();
+    const float ratio = type == OptimizerType::adadelta ? 1 : 80;
+    for (std::size_t k = 0; k < gradient.size(); ++k) {
+      const float times = k >= output.begin && k < output.end ? ratio : 1;
+      ASSERT_NEAR(scaled[k], times * one[k], 1e-5f * std::fabs(times * one[k]) + 1e-12f) << k;
+    }
+  }
+}
+
 TEST(Optimizer, SchedulesRiseAndFall) {
   OptimizerOptions o;
   o.lr = 2;

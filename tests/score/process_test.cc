@@ -365,6 +365,28 @@ TEST(Loss, FloorOfAGaussian) {
   }
 }
 
+// Targets of noise and of preconditioned networks have size one; that of x_0 is as large as the data, that of
+// a velocity as fast as the process.
+TEST(Loss, ScaleOfTheTarget) {
+  const auto vp = make_process({}), flow = make_process({.type = ProcessType::flow}),
+             edm = make_process({.type = ProcessType::edm}), ddpm = make_process({.type = ProcessType::ddpm});
+  const auto scale = [](const NoiseProcess& process, Prediction prediction, double sigma_data = 1,
+                        TimeSampling sampling = TimeSampling::uniform) {
+    return DenoisingLoss(process, prediction, Weighting::sigma2, sampling, {}, sigma_data).target_scale();
+  };
+  for (const auto& process : {vp, edm, ddpm}) {
+    EXPECT_EQ(static_cast<float>(scale(*process, Prediction::epsilon, 3)), 1);
+    EXPECT_EQ(static_cast<float>(scale(*process, Prediction::score, 3)), 1);
+    EXPECT_EQ(static_cast<float>(scale(*process, Prediction::energy, 3)), 1);
+    EXPECT_EQ(static_cast<float>(scale(*process, Prediction::edm, 3)), 1);
+    EXPECT_NEAR(scale(*process, Prediction::sample, 3), 3, 1e-9);
+  }
+  EXPECT_NEAR(scale(*vp, Prediction::v_prediction), 1, 1e-9);
+  EXPECT_NEAR(scale(*edm, Prediction::flow), 80, 1e-9);
+  EXPECT_NEAR(scale(*edm, Prediction::flow, 1, TimeSampling::least_variance), 80, 1e-9);
+  EXPECT_NEAR(scale(*flow, Prediction::flow, 2), std::sqrt(5.0), 1e-4);
+}
+
 // The expected loss does not depend on whether times are drawn uniformly, for the least variance, or by
 // importance, which makes the likelihood weighting constant.
 TEST(Loss, ImportanceSamplingKeepsTheLoss) {
