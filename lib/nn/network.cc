@@ -191,7 +191,7 @@ void Network::initialise(std::uint64_t seed, float* theta) const {
         if (p.deviation > 0) value = p.deviation * normal_pair(stream, i * p.columns + j, 0)[0];
         if (!p.trained) {  // frequencies, in turns
           if (embedding.type == TimeEmbedding::fourier) {
-            value = embedding.scale * normal_pair(stream, j, 0)[0];
+            value = embedding.scale.value_or(1) * normal_pair(stream, j, 0)[0];
           } else {
             const double step =
                 p.columns > 1 ? static_cast<double>(j) / static_cast<double>(p.columns - 1) : 0;

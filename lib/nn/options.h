@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,8 +31,9 @@ struct TimeEmbeddingOptions {
   // spaced geometrically from 1 / (2 pi) to max_frequency / (2 pi).
   TimeEmbedding type = TimeEmbedding::fourier;
   std::size_t size = 32;  // even
-  // Large scales resolve more of the time and make the network rougher in it.
-  double scale = 1.0;
+  // Large scales resolve more of the time and make the network rougher in it. Absent: 1, unless what trains
+  // the network knows better.
+  std::optional<double> scale;
   double max_frequency = 403.4287934927351;  // e^6, radians
 
   template <class V>

@@ -23,7 +23,7 @@ struct ConsistencyOptions {
   std::uint64_t first_steps = 10, last_steps = 1280;
   double rho = 7;  // the steps are equal in sigma^{1 / rho}
   // Of ln sigma; a step is drawn with the probability that the normal law gives it.
-  double mean = 1, deviation = 3;
+  double mean = 2, deviation = 3;
 
   template <class V>
   void visit(V& v) {

@@ -25,6 +25,10 @@ constexpr auto enum_names(Objective) {
                     std::pair{"implicit", implicit}, std::pair{"consistency", consistency},
                     std::pair{"distillation", distillation}};
 }
+// Whether a consistency function is learned.
+constexpr bool is_consistency(Objective objective) {
+  return objective == Objective::consistency || objective == Objective::distillation;
+}
 
 // Rows of training data; noise is [n][D] where a teacher has paired each row with its own, else empty.
 struct BatchData {

@@ -83,11 +83,11 @@ Trainer::~Trainer() = default;
 Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, std::size_t n,
                  std::size_t dimension, std::vector<std::string> columns,
                  const std::vector<std::int64_t>& labels, std::shared_ptr<const ScoreModel> teacher)
-    : options_(options),
+    : options_(completed(options)),
       dimension_(dimension),
       process_(make_process(options.process)),
       teacher_(std::move(teacher)),
-      network_(options.network, dimension, outputs_of(options.prediction, options.network, dimension),
+      network_(options_.network, dimension, outputs_of(options.prediction, options.network, dimension),
                options.classes) {
   check(options);
   check_objective(teacher_.get());
@@ -152,11 +152,10 @@ Trainer::Trainer(const TrainOptions& options, const std::vector<double>& data, s
     added += std::pow(static_cast<double>(spread_[c]), 2) / (12 * static_cast<double>(dimension));
   }
   sigma_data_ = std::hypot(measure_deviation(data_, dimension, rows_), std::sqrt(added));
-  loss_.emplace(*process_, options.prediction, options.weighting, time_sampling(options), options.lognormal,
+  loss_.emplace(*process_, options.prediction, options.weighting, *options_.time_sampling, options.lognormal,
                 sigma_data_);
-  const bool distils = options.objective == Objective::distillation;
-  if (distils || options.objective == Objective::consistency) {
-    grid_.emplace(*process_, options.consistency, sigma_data_, !distils);
+  if (is_consistency(options.objective)) {
+    grid_.emplace(*process_, options.consistency, sigma_data_, options.objective == Objective::consistency);
   }
   if (!grid_) target_scale_ = loss_->target_scale();
   state_.network = nn::TrainingState(network_, options.seed);

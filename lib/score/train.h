@@ -29,7 +29,7 @@ struct TrainOptions {
   nn::NetworkOptions network;
   Prediction prediction = Prediction::epsilon;
   Weighting weighting = Weighting::sigma2;
-  std::optional<TimeSampling> time_sampling;  // absent: see time_sampling()
+  std::optional<TimeSampling> time_sampling;  // absent: see completed()
   LognormalOptions lognormal;                 // time_sampling lognormal
   Objective objective = Objective::denoising;
   Coupling coupling = Coupling::independent;
@@ -92,8 +92,9 @@ struct TrainOptions {
   }
 };
 
-// Also where nothing is said of it.
-TimeSampling time_sampling(const TrainOptions& options);
+// With what is absent written out, where it depends on nothing but other options: time_sampling and
+// network.time_embedding.scale.
+TrainOptions completed(TrainOptions options);
 
 // What the output of a network trained so stands for.
 NetworkMeaning network_meaning(const TrainOptions& options, double sigma_data);

@@ -19,6 +19,9 @@ namespace sde {
 namespace {
 constexpr std::size_t kPairBlock = 256;
 constexpr std::size_t kMostTraced = 64;  // dimensions whose whole trace is trained
+// Of the frequencies of ln(sigma) / 4. A consistency function learns each noise level from the one below:
+// what a network that is rough in sigma gets wrong is carried on (Song & Dhariwal 2024, who take .02).
+constexpr double kConsistencyScale = 0.1;
 
 template <class E>
 const char* name_of(E value) {
@@ -29,8 +32,11 @@ const char* name_of(E value) {
 }
 }  // namespace
 
-TimeSampling time_sampling(const TrainOptions& options) {
-  return options.time_sampling.value_or(default_time_sampling(options.process.type, options.prediction));
+TrainOptions completed(TrainOptions o) {
+  if (!o.time_sampling) o.time_sampling = default_time_sampling(o.process.type, o.prediction);
+  std::optional<double>& scale = o.network.time_embedding.scale;
+  if (!scale) scale = is_consistency(o.objective) ? kConsistencyScale : 1;
+  return o;
 }
 
 NetworkMeaning network_meaning(const TrainOptions& options, double sigma_data) {
@@ -38,8 +44,7 @@ NetworkMeaning network_meaning(const TrainOptions& options, double sigma_data) {
   meaning.prediction = options.prediction;
   meaning.sigma_data = sigma_data;
   meaning.flow_only = options.coupling != Coupling::independent;
-  meaning.consistency =
-      options.objective == Objective::consistency || options.objective == Objective::distillation;
+  meaning.consistency = is_consistency(options.objective);
   return meaning;
 }
 
@@ -67,7 +72,7 @@ BatchOptions Trainer::batch_options() const {
 void Trainer::check_objective(const ScoreModel* teacher) const {
   const TrainOptions& o = options_;
   check_prediction(o.prediction, *process_, name_of(o.process.type));
-  const bool consistency = o.objective == Objective::consistency || o.objective == Objective::distillation;
+  const bool consistency = is_consistency(o.objective);
   const bool matching = o.objective == Objective::sliced || o.objective == Objective::implicit;
   const bool coupled = o.coupling != Coupling::independent;
   const bool taught = o.objective == Objective::distillation || o.coupling == Coupling::reflow;

@@ -95,7 +95,7 @@ config::Plan make_plan(const Trainer& trainer) {
 int run(cli::Context& context) {
   config::TrainConfig options;
   config::read_options(context.config(), options);
-  options.train.time_sampling = time_sampling(options.train);
+  options.train = completed(std::move(options.train));
   context.keep(options);
   options.data.rows = io::DatasetOptions::Rows::samples;
   std::shared_ptr<const ScoreModel> teacher;
