@@ -94,13 +94,15 @@ constexpr size_t kPanelBytes = 24 * 1024;
 template <int V, bool kUnitColumns, class T>
 HWY_INLINE void rows_of_panel(const Product<T>& p, size_t column) {
   constexpr int R = rows_of(V);
-  size_t row = 0;
-  for (; row + R <= p.m; row += R) tile<R, V, kUnitColumns>(p, row, column);
+  size_t row = 0, full = p.m / R * R;
+  // Six and two rows are better twice four: the few sums of two rows wait for one another.
+  if (R == 6 && full && p.m == full + 2) full -= R;
+  for (; row < full; row += R) tile<R, V, kUnitColumns>(p, row, column);
   if constexpr (R > 8) {
     if (row + 8 <= p.m) tile<8, V, kUnitColumns>(p, row, column), row += 8;
   }
   if constexpr (R > 4) {
-    if (row + 4 <= p.m) tile<4, V, kUnitColumns>(p, row, column), row += 4;
+    for (; row + 4 <= p.m; row += 4) tile<4, V, kUnitColumns>(p, row, column);
   }
   if (row + 2 <= p.m) tile<2, V, kUnitColumns>(p, row, column), row += 2;
   if (row < p.m) tile<1, V, kUnitColumns>(p, row, column);
@@ -109,7 +111,8 @@ HWY_INLINE void rows_of_panel(const Product<T>& p, size_t column) {
 template <int V, bool kUnitColumns, class T>
 HWY_INLINE void column_panel(const Product<T>& p, size_t column) {
   const size_t most = kPanelBytes / (V * hn::Lanes(hn::ScalableTag<T>()) * sizeof(T));
-  if (p.k <= most + most / 4) return rows_of_panel<V, kUnitColumns>(p, column);
+  // Up to a third more is better in one part.
+  if (p.k <= most + most / 3) return rows_of_panel<V, kUnitColumns>(p, column);
   const size_t parts = (p.k + most - 1) / most, size = (p.k + parts - 1) / parts;
   Product<T> part = p;
   part.scale = nullptr;
