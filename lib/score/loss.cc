@@ -77,35 +77,37 @@ double DenoisingLoss::density(double t) const {
 }
 
 void DenoisingLoss::times(const double* u, std::size_t n, double* t) const {
-  for (std::size_t i = 0; i < n; ++i) {
-    switch (sampling_) {
-      case TimeSampling::uniform:
-        t[i] = process_.levels() ? u[i] : first_ + u[i] * (kHorizon - first_);
-        break;
-      case TimeSampling::importance:
+  const auto steps = static_cast<double>(process_.levels());
+  switch (sampling_) {
+    case TimeSampling::uniform: {
+      const double from = steps > 0 ? 0 : first_, length = steps > 0 ? 1 : kHorizon - first_;
+      for (std::size_t i = 0; i < n; ++i) t[i] = from + u[i] * length;
+      break;
+    }
+    case TimeSampling::importance:
+      for (std::size_t i = 0; i < n; ++i)
         t[i] = process_.time_at(lambda_first_ + u[i] * (lambda_last_ - lambda_first_));
-        break;
-      case TimeSampling::lognormal: {
+      break;
+    case TimeSampling::lognormal:
+      for (std::size_t i = 0; i < n; ++i) {
         const double p = least_ + u[i] * (most_ - least_);
         const double z = -std::numbers::sqrt2 * boost::math::erfc_inv(2 * p);
         t[i] = process_.time_at(-(lognormal_.mean + lognormal_.deviation * z));
-        break;
       }
-      case TimeSampling::least_variance: {
+      break;
+    case TimeSampling::least_variance:
+      for (std::size_t i = 0; i < n; ++i) {
         const auto after = std::upper_bound(probabilities_.begin() + 1, probabilities_.end() - 1, u[i]) -
                            probabilities_.begin();
         const auto k = static_cast<std::size_t>(after);
         const double part = (u[i] - probabilities_[k - 1]) / (probabilities_[k] - probabilities_[k - 1]);
         t[i] = edges_[k - 1] + part * (edges_[k] - edges_[k - 1]);
       }
-    }
-    t[i] = std::fmin(t[i], kHorizon);
-    if (const auto steps = static_cast<double>(process_.levels()); steps > 0) {
-      t[i] = std::fmax(std::ceil(t[i] * steps), 1) / steps;
-    } else {
-      t[i] = std::fmax(t[i], first_);
-    }
+      break;
   }
+  const double first = steps > 0 ? 0 : first_;
+  for (std::size_t i = 0; i < n; ++i) t[i] = std::clamp(t[i], first, kHorizon);
+  for (std::size_t i = 0; i < n && steps > 0; ++i) t[i] = std::max(std::ceil(t[i] * steps), 1.0) / steps;
 }
 
 double DenoisingLoss::rate(double t, double s) const {
@@ -158,6 +160,15 @@ DenoisingLoss::At DenoisingLoss::at(double t, double a, double s) const {
   if (sampling_ == TimeSampling::importance) out.weight /= rate(t, s);
   if (sampling_ == TimeSampling::least_variance) out.weight /= density(t);
   return out;
+}
+
+void DenoisingLoss::at(const double* t, const double* a, const double* s, std::size_t n,
+                       Conversion* conversion, double* weight) const {
+  for (std::size_t i = 0; i < n; ++i) {
+    const At here = at(t[i], a[i], s[i]);
+    conversion[i] = here.conversion;
+    weight[i] = here.weight;
+  }
 }
 
 // By midpoints of u; of uniform times in the importance's own variable, where integrands are smooth at both

@@ -84,6 +84,9 @@ class DenoisingLoss {
     double weight;
   };
   At at(double t, double a, double s) const;
+  // The same at n times.
+  void at(const double* t, const double* a, const double* s, std::size_t n, Conversion* conversion,
+          double* weight) const;
 
   Prediction prediction() const { return prediction_; }
   const NoiseProcess& process() const { return process_; }

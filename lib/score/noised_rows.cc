@@ -1,5 +1,6 @@
 #include "score/noised_rows.h"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 
@@ -42,6 +43,9 @@ NoisedRows::NoisedRows(std::size_t dimension, const NoiseProcess& process, const
   for (AlignedVector<double>* v : {&s, &weight, &place, &u_, &t_, &a_, &drop_, &unused_, &even_, &odd_})
     v->resize(n);
   time.resize(n);
+  for (Parts* parts : {&input_parts_, &target_parts_}) {
+    for (AlignedVector<float>* v : {&parts->data, &parts->noise, &parts->latent}) v->resize(n);
+  }
   conversion.resize(n);
   data.resize(dimension, n);
   noise.resize(rows, n);
@@ -96,35 +100,43 @@ void NoisedRows::draw(const BatchStreams& streams, std::uint64_t step, std::uint
 void NoisedRows::add_noise() {
   loss_.times(place.data(), lanes, t_.data());
   process_.scales(t_.data(), lanes, a_.data(), s.data());
+  loss_.at(t_.data(), a_.data(), s.data(), lanes, conversion.data(), weight.data());
   const bool edm = loss_.prediction() == Prediction::edm;
   for (std::size_t l = 0; l < lanes; ++l) {
-    const DenoisingLoss::At at = loss_.at(t_[l], a_[l], s[l]);
-    const Conversion& c = conversion[l] = at.conversion;
-    weight[l] = at.weight;
+    const Conversion& c = conversion[l];
     time[l] = static_cast<float>(edm ? 0.25 * std::log(s[l] / a_[l]) : process_.network_time(t_[l]));
-    const auto signal = static_cast<float>(c.input * a_[l]), of_data = static_cast<float>(c.target_data);
-    auto rest = static_cast<float>(c.input * s[l]), of_noise = static_cast<float>(c.target_noise);
-    // Ends that depend on one another: x = a x_0 + b x_1 + gamma z, and the velocity is a' x_0 + b' x_1 +
-    // gamma' z.
-    const double gamma = latent_.rows() ? process_.latent_noise(t_[l]) : 0;
-    float latent = 0, of_latent = 0;
-    if (gamma > 0) {
-      const double b = std::sqrt(std::fmax(s[l] * s[l] - gamma * gamma, 0)),
-                   dc = process_.latent_variance_rate(t_[l]);
-      rest = static_cast<float>(c.input * b);
-      latent = static_cast<float>(c.input * gamma);
-      of_noise = static_cast<float>(b > 0 ? (s[l] * c.target_noise - 0.5 * dc) / b : 0);
-      of_latent = static_cast<float>(0.5 * dc / gamma);
-    }
-    for (std::size_t i = 0; i < dimension_; ++i) {
-      const float x0 = data.row(i)[l], eps = noise.row(i)[l];
-      input.row(i)[l] = signal * x0 + rest * eps;
-      target.row(i)[l] = of_data * x0 + of_noise * eps;
-      if (gamma > 0) {
-        input.row(i)[l] += latent * latent_.row(i)[l];
-        target.row(i)[l] += of_latent * latent_.row(i)[l];
-      }
-    }
+    input_parts_.data[l] = static_cast<float>(c.input * a_[l]);
+    input_parts_.noise[l] = static_cast<float>(c.input * s[l]);
+    target_parts_.data[l] = static_cast<float>(c.target_data);
+    target_parts_.noise[l] = static_cast<float>(c.target_noise);
+  }
+  // Ends that depend on one another: x = a x_0 + b x_1 + gamma z, and the velocity is a' x_0 + b' x_1 +
+  // gamma' z.
+  for (std::size_t l = 0; l < lanes && latent_.rows(); ++l) {
+    const double gamma = process_.latent_noise(t_[l]);
+    input_parts_.latent[l] = target_parts_.latent[l] = 0;
+    if (!(gamma > 0)) continue;
+    const Conversion& c = conversion[l];
+    const double b = std::sqrt(std::fmax(s[l] * s[l] - gamma * gamma, 0)),
+                 dc = process_.latent_variance_rate(t_[l]);
+    input_parts_.noise[l] = static_cast<float>(c.input * b);
+    input_parts_.latent[l] = static_cast<float>(c.input * gamma);
+    target_parts_.noise[l] = static_cast<float>(b > 0 ? (s[l] * c.target_noise - 0.5 * dc) / b : 0);
+    target_parts_.latent[l] = static_cast<float>(0.5 * dc / gamma);
+  }
+  add(input_parts_, input);
+  add(target_parts_, target);
+}
+
+void NoisedRows::add(const Parts& parts, StateBlock<float>& to) const {
+  const auto lanes_of = [&](const float* x) {
+    return Eigen::Map<const Eigen::ArrayXf, Eigen::Aligned64>(x, static_cast<Eigen::Index>(lanes));
+  };
+  for (std::size_t i = 0; i < dimension_; ++i) {
+    Eigen::Map<Eigen::ArrayXf, Eigen::Aligned64> sum(to.row(i), static_cast<Eigen::Index>(lanes));
+    sum = lanes_of(parts.data.data()) * lanes_of(data.row(i)) +
+          lanes_of(parts.noise.data()) * lanes_of(noise.row(i));
+    if (latent_.rows()) sum += lanes_of(parts.latent.data()) * lanes_of(latent_.row(i));
   }
 }
 
