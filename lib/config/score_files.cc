@@ -46,11 +46,22 @@ void unpack(const io::ModelFile& file, const std::vector<io::NamedArray>& arrays
   }
 }
 
-FoundScore read_trained(const io::Input& input) {
-  const io::ModelFile file = io::read_model(input);
-  const std::string where = input.name() + ": /model/config_json";
-  const Document document(parse_json(file.config_json, where), where, "");
-  if (!document.json().contains("process") || !document.json().contains("network")) {
+Document configuration_of(const io::ModelFile& file, const std::string& name) {
+  const std::string where = name + ": /model/config_json";
+  return Document(parse_json(file.config_json, where), where, "");
+}
+
+bool is_score_model(const Document& document) {
+  return document.json().contains("process") && document.json().contains("network");
+}
+
+struct Trained {
+  FoundScore found;
+  nn::Network network;
+};
+
+Trained read_trained(const io::Input& input, const io::ModelFile& file, const Document& document) {
+  if (!is_score_model(document)) {
     fail(Status::bad_data, "{}: is no score model (its configuration has no process and network)",
          input.name());
   }
@@ -61,7 +72,6 @@ FoundScore read_trained(const io::Input& input) {
     fail(Status::bad_data, "{}: /normalization: mean has {} numbers, std {} and the columns are {}",
          input.name(), D, file.std.size(), file.columns.size());
   }
-  if (file.step == 0) fail(Status::bad_data, "{}: the model is not trained; run score-train", input.name());
   const std::size_t outputs = outputs_of(config.train.prediction, config.train.network, D);
   const nn::Network network(config.train.network, D, outputs, config.train.classes);
   AlignedVector<float> theta(network.size());
@@ -97,18 +107,29 @@ FoundScore read_trained(const io::Input& input) {
   found.quantisation = config.train.dequantise;
   found.name = input.name();
   found.file = input;
-  return found;
+  return {std::move(found), network};
 }
 
 }  // namespace
+
+void check_score_file(const io::Input& input) {
+  const io::ModelFile file = io::read_model(input);
+  const Document document = configuration_of(file, input.name());
+  if (!is_score_model(document)) return;
+  const nn::Network network = read_trained(input, file, document).network;
+  if (!file.optimizer.empty()) (void)read_train_state(file, network, input.name());
+}
 
 FoundScore find_score(const Document& document, const std::string& pointer, const ModelInput& argument) {
   FoundScore found;
   const Json& json = document.json().at(Json::json_pointer(pointer));
   if (json.is_string()) {
     const std::string name = document.resolve(json.get<std::string>(), pointer);
-    found = read_trained(argument.is_hdf5 && argument.input && name == argument.argument ? *argument.input
-                                                                                         : io::Input(name));
+    const bool given = argument.is_hdf5 && argument.input && name == argument.argument;
+    const io::Input input = given ? *argument.input : io::Input(name);
+    const io::ModelFile file = io::read_model(input);
+    found = read_trained(input, file, configuration_of(file, input.name())).found;
+    if (file.step == 0) fail(Status::bad_data, "{}: the model is not trained; run score-train", input.name());
   } else if (document_kind(json) != DocumentKind::score) {
     document.error(pointer, fmt::format("is {}, not a score model", to_string(document_kind(json))));
   } else {

@@ -41,6 +41,10 @@ struct FoundScore {
 // its own configuration.
 FoundScore find_score(const Document& document, const std::string& pointer, const ModelInput& argument);
 
+// Throws as find_score does for the file of a score network that it would refuse, trained or not, and for a
+// checkpoint from which training could not go on; other files of models are left alone.
+void check_score_file(const io::Input& input);
+
 // A trainer's state and model as a file; `config` is its TrainConfig as JSON text. The optimiser's moments
 // are in it, so that the file is a checkpoint too.
 io::ModelFile to_model_file(const Trainer& trainer, const std::string& config,

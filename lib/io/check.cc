@@ -44,7 +44,7 @@ void check_likelihood(const Reader& r) {
 
 }  // namespace
 
-void check_file(const std::string& path) {
+std::string check_file(const std::string& path) {
   const Input input(path);
   const Reader reader(input);
   reader.read_everything();
@@ -67,6 +67,7 @@ void check_file(const std::string& path) {
         suggestion(kind, {"dataset", "ensemble", "model", "samples", "likelihood", "bench"});
     reader.refuse("/@kind", fmt::format("unknown kind \"{}\"{}", kind, hint));
   }
+  return kind;
 }
 
 }  // namespace sde::io

@@ -6,7 +6,8 @@
 namespace sde::io {
 
 // Opens and reads every dataset and attribute, and checks the members that the file's kind must have and
-// their shapes. Throws the reason: Status::bad_data, or no_input where there is no such file.
-void check_file(const std::string& path);
+// their shapes. Returns the kind. Throws the reason: Status::bad_data, or no_input where there is no such
+// file.
+std::string check_file(const std::string& path);
 
 }  // namespace sde::io

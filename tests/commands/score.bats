@@ -83,6 +83,7 @@ import h5py
 with h5py.File("bad.h5", "r+") as f:
     del f["ema/layer1/W"]
     f["ema/layer1/W"] = f["weights/layer0/W"][()]'
+  fails_with 65 sde-bench check bad.h5
   fails_with 65 sde-sample bad.h5
   assert_output --partial '/ema/layer1/W'
   python '
@@ -96,8 +97,17 @@ with h5py.File("bad.h5", "r+") as f:
 import h5py
 with h5py.File("bad.h5", "r+") as f:
     del f["ema"]'
+  fails_with 65 sde-bench check bad.h5
   fails_with 65 sde-sample bad.h5
   assert_output --partial '/ema'
+  cp model.h5 bad.h5
+  python '
+import h5py
+with h5py.File("bad.h5", "r+") as f:
+    f["optimizer/layer1/W/m"][0, 0] = float("nan")'
+  sde-sample bad.h5 -o samples.h5
+  fails_with 65 sde-bench check bad.h5
+  assert_output --partial '/optimizer/layer1/W/m: holds a value that is not finite'
   cp model.h5 bad.h5
   python '
 import h5py
