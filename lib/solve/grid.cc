@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 
@@ -46,7 +47,10 @@ TimeGrid make_grid(double start, double end, const std::vector<double>& save, do
     Segment segment{from, to, 0, dt, dt};
     const double exact = (to - from) / dt;
     const double whole = std::max(1.0, std::round(exact));
-    if (std::abs(exact - whole) <= 1e-9 * whole) {
+    // Save times are rounded: what that makes of the distance between two is no step of its own.
+    const double rounded =
+        2 * std::numeric_limits<double>::epsilon() * std::max(std::abs(from), std::abs(to));
+    if (std::abs(exact - whole) <= 1e-9 * whole + rounded / dt) {
       segment.steps = static_cast<std::uint64_t>(whole);
     } else {
       segment.steps = static_cast<std::uint64_t>(std::ceil(exact));

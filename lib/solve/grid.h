@@ -34,8 +34,8 @@ struct TimeGrid {
 inline constexpr double kMostSteps = 4611686018427387904.0;  // 2^62, what a step's number has room for
 
 // `save` must lie within [start, end] and increase strictly. `dt` is used as given wherever it divides the
-// way to the next save time (to a relative 1e-9), else the last step there is shorter. Throws
-// Error(Status::usage).
+// way to the next save time (to a relative 1e-9, or what rounding the times makes of it), else the last step
+// there is shorter. Throws Error(Status::usage).
 TimeGrid make_grid(double start, double end, const std::vector<double>& save, double dt);
 
 // One segment between save times and no steps inside: for adaptive and exact methods.

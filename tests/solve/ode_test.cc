@@ -214,6 +214,11 @@ TEST(Grid, StepsThatDoNotDivideTheTimeEndInAShorterOne) {
   EXPECT_NEAR(odd.segments[0].last, 0.1, 1e-15);
   // The end is reached even where it is not saved.
   EXPECT_EQ(make_grid(0, 2, {1}, 0.5).segments.size(), 2u);
+  // Times far from zero are rounded to more than a billionth of a step.
+  const double start = 1e6;
+  const TimeGrid far = make_grid(start, start + 1, equispaced(start, start + 1, 1001), 1e-3);
+  EXPECT_FALSE(far.shortened);
+  EXPECT_EQ(far.steps, 1000u);
 }
 
 TEST(Grid, RefusesWhatCannotBe) {
