@@ -124,11 +124,11 @@ void NoisedRows::add_noise() {
     target_parts_.noise[l] = static_cast<float>(b > 0 ? (s[l] * c.target_noise - 0.5 * dc) / b : 0);
     target_parts_.latent[l] = static_cast<float>(0.5 * dc / gamma);
   }
-  add(input_parts_, input);
-  add(target_parts_, target);
+  mix(input_parts_, input);
+  mix(target_parts_, target);
 }
 
-void NoisedRows::add(const Parts& parts, StateBlock<float>& to) const {
+void NoisedRows::mix(const Parts& parts, StateBlock<float>& to) const {
   const auto lanes_of = [&](const float* x) {
     return Eigen::Map<const Eigen::ArrayXf, Eigen::Aligned64>(x, static_cast<Eigen::Index>(lanes));
   };

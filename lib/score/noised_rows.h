@@ -63,18 +63,17 @@ class NoisedRows {
   StateBlock<float> probes;     // of sliced score matching, else empty
 
  private:
+  // What data, noise and, where there is some, latent noise are multiplied by; [lane].
+  struct Parts {
+    AlignedVector<float> data, noise, latent;
+  };
   void add_noise();
+  void mix(const Parts& parts, StateBlock<float>& to) const;
 
   const NoiseProcess& process_;
   const DenoisingLoss& loss_;
   const BatchOptions& options_;
   std::size_t dimension_;
-  // What data, noise and, where there is some, latent noise contribute to one of them; [lane].
-  struct Parts {
-    AlignedVector<float> data, noise, latent;
-  };
-  void add(const Parts& parts, StateBlock<float>& to) const;
-
   AlignedVector<double> u_, t_, a_, drop_, unused_, even_, odd_;
   StateBlock<float> latent_;
   Parts input_parts_, target_parts_;
