@@ -191,11 +191,12 @@ void Network::initialise(std::uint64_t seed, float* theta) const {
         if (p.deviation > 0) value = p.deviation * normal_pair(stream, i * p.columns + j, 0)[0];
         if (!p.trained) {  // frequencies, in turns
           if (embedding.type == TimeEmbedding::fourier) {
-            value = embedding.scale.value_or(1) * normal_pair(stream, j, 0)[0];
+            value = embedding.scale.value_or(embedding.kScale) * normal_pair(stream, j, 0)[0];
           } else {
             const double step =
                 p.columns > 1 ? static_cast<double>(j) / static_cast<double>(p.columns - 1) : 0;
-            value = std::pow(embedding.max_frequency, step) / (2 * std::numbers::pi);
+            value = std::pow(embedding.max_frequency.value_or(embedding.kMaxFrequency), step) /
+                    (2 * std::numbers::pi);
           }
         }
         theta[p.offset + i * p.stride + j] = static_cast<float>(value);

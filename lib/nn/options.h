@@ -28,13 +28,13 @@ constexpr auto enum_names(TimeEmbedding) {
 // Features of time t in [0, 1]: the sines and cosines of 2 pi f_j t, size / 2 frequencies of each.
 struct TimeEmbeddingOptions {
   // fourier: f_j drawn once from N(0, scale^2) and kept in the model (Tancik et al. 2020); sinusoidal: f_j
-  // spaced geometrically from 1 / (2 pi) to max_frequency / (2 pi).
+  // spaced geometrically from 1 / (2 pi) to max_frequency / (2 pi). Large scales and frequencies resolve more
+  // of the time and make the network rougher in it. Where they are absent, what trains the network decides,
+  // else they are these.
+  static constexpr double kScale = 1, kMaxFrequency = 403.4287934927351;  // e^6, radians
   TimeEmbedding type = TimeEmbedding::fourier;
   std::size_t size = 32;  // even
-  // Large scales resolve more of the time and make the network rougher in it. Absent: 1, unless what trains
-  // the network knows better.
-  std::optional<double> scale;
-  double max_frequency = 403.4287934927351;  // e^6, radians
+  std::optional<double> scale, max_frequency;
 
   template <class V>
   void visit(V& v) {

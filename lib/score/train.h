@@ -92,8 +92,8 @@ struct TrainOptions {
   }
 };
 
-// With what is absent written out, where it depends on nothing but other options: time_sampling and
-// network.time_embedding.scale.
+// With what is absent written out, where it depends on nothing but other options: time_sampling,
+// network.time_embedding.scale and .max_frequency.
 TrainOptions completed(TrainOptions options);
 
 // What the output of a network trained so stands for.

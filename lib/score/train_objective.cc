@@ -19,9 +19,10 @@ namespace sde {
 namespace {
 constexpr std::size_t kPairBlock = 256;
 constexpr std::size_t kMostTraced = 64;  // dimensions whose whole trace is trained
-// Of the frequencies of ln(sigma) / 4. A consistency function learns each noise level from the one below:
-// what a network that is rough in sigma gets wrong is carried on (Song & Dhariwal 2024, who take .02).
-constexpr double kConsistencyScale = 0.1;
+// Of the frequencies of ln(sigma) / 4, and the highest. A consistency function learns each noise level from
+// the one below: what a network that is rough in sigma gets wrong is carried on (Song & Dhariwal 2024, who
+// take .02).
+constexpr double kConsistencyScale = 0.1, kConsistencyFrequency = 2;
 
 template <class E>
 const char* name_of(E value) {
@@ -34,8 +35,10 @@ const char* name_of(E value) {
 
 TrainOptions completed(TrainOptions o) {
   if (!o.time_sampling) o.time_sampling = default_time_sampling(o.process.type, o.prediction);
-  std::optional<double>& scale = o.network.time_embedding.scale;
-  if (!scale) scale = is_consistency(o.objective) ? kConsistencyScale : 1;
+  const bool smooth = is_consistency(o.objective);
+  nn::TimeEmbeddingOptions& time = o.network.time_embedding;
+  if (!time.scale) time.scale = smooth ? kConsistencyScale : time.kScale;
+  if (!time.max_frequency) time.max_frequency = smooth ? kConsistencyFrequency : time.kMaxFrequency;
   return o;
 }
 

@@ -328,6 +328,21 @@ TEST(Consistency, FunctionOfAGaussian) {
   }
 }
 
+TEST(Consistency, FeaturesOfTimeAreSmoothUnlessAskedFor) {
+  TrainOptions o = of(ProcessType::edm, Prediction::edm);
+  EXPECT_EQ(completed(o).network.time_embedding.scale, 1);
+  EXPECT_NEAR(*completed(o).network.time_embedding.max_frequency, std::exp(6), 1e-9);
+  for (const Objective objective : {Objective::consistency, Objective::distillation}) {
+    o.objective = objective;
+    EXPECT_EQ(completed(o).network.time_embedding.scale, 0.1);
+    EXPECT_EQ(completed(o).network.time_embedding.max_frequency, 2);
+  }
+  o.network.time_embedding.scale = 3;
+  o.network.time_embedding.max_frequency = 40;
+  EXPECT_EQ(completed(o).network.time_embedding.scale, 3);
+  EXPECT_EQ(completed(o).network.time_embedding.max_frequency, 40);
+}
+
 // A bridge with noise between coupled ends (Tong et al. 2024): the velocity of what is drawn anew is learned
 // too.
 TEST(Flow, BridgesBetweenCoupledEnds) {
