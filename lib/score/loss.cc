@@ -1,5 +1,6 @@
 #include "score/loss.h"
 
+#include <Eigen/Core>
 #include <algorithm>
 #include <boost/math/special_functions/erf.hpp>
 #include <cmath>
@@ -173,15 +174,14 @@ void DenoisingLoss::at(const double* t, const double* a, const double* s, std::s
 
 // By midpoints of u; of uniform times in the importance's own variable, where integrands are smooth at both
 // ends.
-template <class F>
-double DenoisingLoss::expectation(const F& f) const {
-  const auto value = [&](double t) {
+template <class Sum, class F>
+Sum DenoisingLoss::expectation(Sum sum, const F& f) const {
+  const auto value = [&](double t) -> Sum {
     const double a = process_.signal(t), s = process_.noise(t);
     return f(a, s, at(t, a, s));
   };
   const std::size_t levels = process_.levels();
   const bool uniform = sampling_ == TimeSampling::uniform;
-  double sum = 0;
   if (uniform && levels) {
     for (std::size_t i = 1; i <= levels; ++i) {
       const double t = static_cast<double>(i) / static_cast<double>(levels);
@@ -204,7 +204,7 @@ double DenoisingLoss::expectation(const F& f) const {
 }
 
 double DenoisingLoss::gaussian_floor(const std::vector<double>& eigenvalues) const {
-  return expectation([&](double a, double s, const At& here) {
+  return expectation(0.0, [&](double a, double s, const At& here) {
     double floor = 0;
     for (const double value : eigenvalues) {
       floor += a * a * value / (a * a * value + s * s) / static_cast<double>(eigenvalues.size());
@@ -215,12 +215,13 @@ double DenoisingLoss::gaussian_floor(const std::vector<double>& eigenvalues) con
 }
 
 double DenoisingLoss::target_scale() const {
-  const double weights = expectation([](double, double, const At& here) { return here.weight; });
-  const double squares = expectation([&](double, double, const At& here) {
+  // The mean of the weight, and of the weighted square.
+  const Eigen::Array2d mean = expectation(Eigen::Array2d(0, 0), [&](double, double, const At& here) {
     const Conversion& c = here.conversion;
-    return here.weight * (std::pow(c.target_data * sigma_data_, 2) + std::pow(c.target_noise, 2));
+    const double square = std::pow(c.target_data * sigma_data_, 2) + std::pow(c.target_noise, 2);
+    return Eigen::Array2d(here.weight, here.weight * square);
   });
-  return std::sqrt(squares / weights);
+  return std::sqrt(mean[1] / mean[0]);
 }
 
 }  // namespace sde

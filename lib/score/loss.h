@@ -101,9 +101,9 @@ class DenoisingLoss {
   double target_scale() const;
 
  private:
-  // The mean of f(a, s, at(t, a, s)) over the times of training.
-  template <class F>
-  double expectation(const F& f) const;
+  // Adds the mean of f(a, s, at(t, a, s)) over the times of training, a number or several.
+  template <class Sum, class F>
+  Sum expectation(Sum sum, const F& f) const;
   double rate(double t, double s) const;  // g^2 / s^2, scaled to mean 1
   double epsilon_weight(double t, double s, double sigma) const;
   Conversion conversion_at(double t, double a, double s) const;
